@@ -1,0 +1,119 @@
+// Package loadgen states the contract of the load generator: a Plan goes in, a Summary comes
+// out. The generator shares no code with the servers it measures: a bug in common would
+// cancel out and never be seen.
+package loadgen
+
+import "time"
+
+// Plan is one load: what to send, to whom, on how many connections, and when.
+// Its JSON form stands in every result, so that a result can be repeated from itself.
+type Plan struct {
+	Addr            string        `json:"addr"`              // HOST:PORT of the server
+	Proto           string        `json:"proto"`             // "echo" or "http"
+	Path            string        `json:"path,omitempty"`    // HTTP request target; "" means "/"
+	Conns           int           `json:"conns"`             // active connections, over all loops
+	Idle            int           `json:"idle"`              // further connections that are held and say nothing
+	Size            int           `json:"size"`              // bytes per echo message, or per POST body
+	Duration        time.Duration `json:"duration_ns"`       // length of the measured part
+	Warmup          time.Duration `json:"warmup_ns"`         // load before it, counted apart
+	Rate            float64       `json:"rate_per_s"`        // offered load over all loops; 0: closed loop
+	Arrival         string        `json:"arrival"`           // closed, constant, poisson or burst:N
+	Pipeline        int           `json:"pipeline"`          // requests in flight per connection
+	RequestsPerConn int           `json:"requests_per_conn"` // then the connection is closed and replaced; 0: never
+	RampPerS        float64       `json:"ramp_per_s"`        // connections opened per second; 0: as fast as they come
+	Timeout         time.Duration `json:"timeout_ns"`        // per request, and per connect
+	Sources         int           `json:"sources"`           // source addresses 127.0.0.2 ...; 0: chosen from the plan
+	Loops           int           `json:"loops"`             // event loops, each a locked OS thread
+	Engine          string        `json:"engine"`            // epoll or uring
+	Seed            uint64        `json:"seed"`              // of every random choice
+	Choice          string        `json:"choice"`            // which connection takes a due request: any-idle or pinned
+}
+
+// Summary is what one run measured. All times are nanoseconds, all counts are exact.
+type Summary struct {
+	Plan        Plan        `json:"plan"`
+	ElapsedS    float64     `json:"elapsed_s"`   // the measured part, without warm-up
+	RatePerS    float64     `json:"rate_per_s"`  // verified replies per second of ElapsedS
+	BytesIn     uint64      `json:"bytes_in"`    // received on the wire in the measured part
+	BytesOut    uint64      `json:"bytes_out"`   // sent on the wire in the measured part
+	Requests    Requests    `json:"requests"`    // conservation: see Requests
+	Connections Connections `json:"connections"` // over the whole run
+	Response    Latency     `json:"response_ns"` // from the intended send time to the last byte
+	Service     Latency     `json:"service_ns"`  // from the actual send to the last byte
+	Lag         Latency     `json:"lag_ns"`      // from the intended to the actual send
+	Connect     Latency     `json:"connect_ns"`  // from connect() to the connection
+	Intervals   []Interval  `json:"intervals,omitempty"`
+	Verdict     string      `json:"verdict"` // valid, suspect or invalid
+	Reasons     []string    `json:"reasons"` // why it is not valid, in words
+	Generator   Generator   `json:"generator"`
+	Interrupted bool        `json:"interrupted,omitempty"`
+}
+
+// Requests are the counts of the measured part. Nothing is lost:
+// Scheduled = Sent + Unsent, and Sent = OK + Timeouts + InFlight + the sum of Errors.
+type Requests struct {
+	Scheduled uint64            `json:"scheduled"` // became due
+	Sent      uint64            `json:"sent"`      // were written, whole or in part
+	OK        uint64            `json:"ok"`        // whole, verified replies
+	Unsent    uint64            `json:"unsent"`    // became due but never found a free connection
+	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; also in Response, censored
+	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; also censored
+	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, malformed, wrong-body, status-5xx, ...
+}
+
+// Connections are the counts of the whole run.
+type Connections struct {
+	Target       int               `json:"target"`
+	Opened       uint64            `json:"opened"`
+	Peak         int               `json:"peak"`
+	Failed       map[string]uint64 `json:"failed"` // by class: refused, timeout, ports, descriptors, ...
+	ClosedByPeer uint64            `json:"closed_by_peer"`
+}
+
+// Latency is a distribution. Curve holds the points of a percentile chart: it ends where the
+// sample stops to support more (1 - 1/n).
+type Latency struct {
+	Count  uint64     `json:"count"`
+	Mean   float64    `json:"mean"`
+	P50    int64      `json:"p50"`
+	P90    int64      `json:"p90"`
+	P99    int64      `json:"p99"`
+	P999   int64      `json:"p99_9"`
+	P9999  int64      `json:"p99_99"`
+	Max    int64      `json:"max"`
+	Marked []string   `json:"unsupported,omitempty"` // percentiles above that have too few samples behind them
+	Curve  []Quantile `json:"curve,omitempty"`
+}
+
+// Quantile is one point of a percentile curve.
+type Quantile struct {
+	Q  float64 `json:"q"`  // 0 .. 1
+	NS int64   `json:"ns"` // value at q
+}
+
+// Interval is one tick of the time series, from the first connect to the end of the drain.
+type Interval struct {
+	AtS    float64 `json:"at_s"`   // end of the tick, from the start of the run
+	Phase  string  `json:"phase"`  // ramp, warmup, measure or drain
+	OK     uint64  `json:"ok"`     // verified replies in the tick
+	Errors uint64  `json:"errors"` // failed requests in the tick
+	Opened uint64  `json:"opened"` // connections opened in the tick
+	Open   int     `json:"open"`   // connections open at its end
+	P50    int64   `json:"p50_ns"` // response time in the tick
+	P99    int64   `json:"p99_ns"` //
+	MaxLag int64   `json:"max_lag_ns"`
+}
+
+// Generator is what the run cost the generator itself: the basis of the verdict.
+type Generator struct {
+	CPUUserS  float64 `json:"cpu_user_s"`  // in the measured part
+	CPUSysS   float64 `json:"cpu_sys_s"`   // in the measured part
+	CPUS      float64 `json:"cpu_s"`       // the same from schedstat, exact to 1 ns
+	RunDelayS float64 `json:"run_delay_s"` // time its threads waited for a CPU
+	GCPauseS  float64 `json:"gc_pause_s"`
+	StealS    float64 `json:"steal_s"` // taken by the hypervisor, whole machine
+	// StartNS and EndNS are CLOCK_MONOTONIC at the edges of the measured part: whoever reads
+	// the server's counters can cut them to the same window.
+	StartNS int64 `json:"start_ns"`
+	EndNS   int64 `json:"end_ns"`
+}

@@ -1,0 +1,67 @@
+// Package proto holds the protocols as byte machines: bytes in, bytes out, and no socket
+// anywhere (the "sans-I/O" style). Every model we write, and every library that accepts
+// foreign protocol code, runs exactly this code, so a difference between two models cannot
+// come from here.
+//
+// A Session is the state of one connection. The model reads some bytes, feeds them, sends
+// what Feed appended, and obeys the verdict. That is the whole conversation:
+//
+//	read ──bytes──▶ Feed ──output──▶ write
+//	                  │
+//	                  └─ Continue: read again when the output is sent
+//	                     Again:    call Feed(out, nil) again when the output is sent
+//	                     Close:    close when the output is sent
+//	                     Linger:   send, shut down writing, drop what still arrives, close
+package proto
+
+// Verdict is what a model does once the output of a Feed has been sent.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// Continue: the session waits for more bytes.
+	Continue Verdict = iota
+	// Again: the session has more to say than one Feed may append (OutputBound). The model
+	// sends what it has and calls Feed(out, nil) before it reads. This is what bounds memory
+	// when a peer pipelines large requests and does not read the replies.
+	Again
+	// Close: the conversation is over and all input was consumed.
+	Close
+	// Linger: the conversation is over, but the peer may still be sending (a refused request).
+	// Closing at once would answer those bytes with RST, and RST destroys the reply before
+	// the peer has read it; so the model shuts down its sending side and drops input for a
+	// bounded time first (RFC 9112, 9.6).
+	Linger
+)
+
+// Phase is what a session is in the middle of; it selects the time-out that applies.
+type Phase uint8
+
+// The phases.
+const (
+	Idle Phase = iota // between requests: the idle time-out applies
+	Head              // a request head has begun: the head time-out bounds the whole head
+	Body              // a request body is arriving: the write time-out bounds each silence
+)
+
+// OutputBound is how many bytes of output one Feed may have appended when it begins another
+// piece; it then returns Again. One Feed thus appends at most about this plus one piece.
+const OutputBound = 64 << 10
+
+// Session is the protocol state of one connection. One goroutine at a time uses it.
+type Session interface {
+	// Feed takes the bytes just received and appends what must be sent to out.
+	// in is valid only during the call; Feed copies what it must keep.
+	// out is the caller's and stays so; Feed never keeps it.
+	Feed(out, in []byte) ([]byte, Verdict)
+	// Phase says what the session waits for now.
+	Phase() Phase
+}
+
+// Protocol makes the sessions of one protocol.
+type Protocol struct {
+	Name string         // "echo" or "http"
+	New  func() Session // state for one new connection
+	// Refusal is what a connection beyond the limit is told before it is closed; may be nil.
+	Refusal []byte
+}
