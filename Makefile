@@ -1,0 +1,66 @@
+# Everything a person does here. `make help` lists it; CONTRIBUTING.md says more.
+# Nothing needs root, a browser, or the network beyond the Go module proxy.
+
+SHELL        := /bin/bash
+.SHELLFLAGS  := -eu -o pipefail -c
+GO           ?= go
+BIN          := bin
+TOOL         := $(GO) tool -modfile=scripts/tools/go.mod
+# The race detector needs a C compiler; without one the tests still run, and say so.
+CC_FOUND     := $(shell command -v gcc || command -v clang || command -v cc)
+RACE         := $(if $(CC_FOUND),-race,)
+PROFILE      ?= default
+RUN          ?=
+
+export GOFLAGS := -buildvcs=false
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the three programs, into bin/ (static, no C compiler needed)
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./servers/cmd/netserve ./loadgen/cmd/netload ./bench/cmd/netbench
+
+.PHONY: test
+test: build ## every test, with the race detector where a C compiler is found
+	@test -n "$(RACE)" || echo "SKIPPED: the race detector (no C compiler found: install gcc or clang); tests run without it"
+	$(GO) vet ./...
+	$(GO) test $(RACE) -timeout 7m ./...
+
+.PHONY: race
+race: ## the model tests again, with the race detector, three times
+	@test -n "$(RACE)" || { echo "no C compiler found: install gcc or clang"; exit 1; }
+	$(GO) test -race -count=3 -timeout 30m ./servers/...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck and gofumpt at pinned versions
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
+	$(GO) vet ./...
+	@scripts/with-tools.sh $(TOOL) staticcheck ./...
+	@scripts/with-tools.sh scripts/gofumpt.sh $(TOOL)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## every fuzz target for a minute each
+	scripts/fuzz-smoke.sh 60s
+
+.PHONY: quick
+quick: build ## every model once, under 90 seconds; nothing committed is touched
+	$(BIN)/netbench run --profile quick --out results/runs
+
+.PHONY: bench
+bench: build ## the main job: run the default matrix, draw the charts, write REPORT.md
+	scripts/bench.sh default
+
+.PHONY: bench-full
+bench-full: build ## the long matrix (hours): more sizes, blocks and longer windows
+	scripts/bench.sh full
+
+.PHONY: report
+report: build ## redraw charts and tables from a run: make report RUN=results/runs/...
+	$(BIN)/netbench report $(RUN)
+
+.PHONY: clean
+clean: ## remove what was built; results stay
+	rm -rf $(BIN)
