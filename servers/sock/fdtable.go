@@ -19,7 +19,12 @@ func PregrowFDs() error {
 	}
 	// Never more than a million: a container may report "unlimited", and each slot costs 8 bytes.
 	last := min(lim.Cur, 1<<20) - 1
-	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, int(last))
+	spare, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	defer unix.Close(spare)
+	fd, err := unix.FcntlInt(uintptr(spare), unix.F_DUPFD_CLOEXEC, int(last))
 	if err != nil {
 		return os.NewSyscallError("fcntl F_DUPFD", err)
 	}
