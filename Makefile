@@ -23,6 +23,10 @@ build: ## the three programs, into bin/ (static, no C compiler needed)
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./servers/cmd/netserve ./loadgen/cmd/netload ./bench/cmd/netbench
 
+.PHONY: floor
+floor: ## the C floor servers, into bin/ (needs a C compiler)
+	scripts/floor.sh
+
 .PHONY: test
 test: build ## every test, with the race detector where a C compiler is found
 	@test -n "$(RACE)" || echo "SKIPPED: the race detector (no C compiler found: install gcc or clang); tests run without it"
