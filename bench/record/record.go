@@ -41,23 +41,38 @@ type Record struct {
 	Failed   string          `json:"failed,omitempty"`  // what broke, with the end of the server's stderr
 	Warnings []string        `json:"warnings,omitempty"`
 	Command  []string        `json:"command,omitempty"` // the netload command line, to repeat the cell by hand
+	Machine  Machine         `json:"machine"`           // what else went on in the measured window
+}
+
+// Machine is what disturbed a measurement. It is judged blind to the outcome: a cell is
+// repeated for what stands here, never for what its figures say.
+type Machine struct {
+	ForeignCPU float64 `json:"foreign_cpu"` // CPUs busy for neither server nor generator, mean over the window
+	StealS     float64 `json:"steal_s"`     // CPU time taken by the hypervisor, summed over the CPUs
+	MemStallS  float64 `json:"mem_stall_s"` // pressure stall "some" of memory; 0 where the kernel has no PSI
+	IOStallS   float64 `json:"io_stall_s"`  // the same of the disks
+	Tries      int     `json:"tries"`       // measurements made of this cell; the last, or the calmest, was kept
 }
 
 // Usage is what the server process cost in the measured window.
 type Usage struct {
-	CPUS        float64 `json:"cpu_s"`         // schedstat run time of all threads, exact to 1 ns
-	CPUUserS    float64 `json:"cpu_user_s"`    // the user part of it (10 ms ticks, scaled to CPUS)
+	CPUS        float64 `json:"cpu_s"`         // run time of all threads, dead ones included, exact to 1 ns
+	CPUUserS    float64 `json:"cpu_user_s"`    // the user part of it (by clock tick, scaled to CPUS)
 	CPUSysS     float64 `json:"cpu_sys_s"`     // the system part of it
 	Voluntary   uint64  `json:"ctx_voluntary"` // context switches: the thread went to sleep
 	Involuntary uint64  `json:"ctx_involuntary"`
-	Threads     int     `json:"threads"`     // at the end of the window
-	RSSBase     int64   `json:"rss_base"`    // bytes resident before the first connection
-	RSSPeak     int64   `json:"rss_peak"`    // bytes resident at the end of the window
-	RSSIdle     int64   `json:"rss_idle"`    // bytes resident with all connections open and idle; 0: not taken
-	KernelIdle  int64   `json:"kernel_idle"` // growth of kernel slab with the connections open, machine-wide, both ends
-	Syscalls    float64 `json:"syscalls"`    // entered in the window; -1: not allowed to count here
-	ExitCode    int     `json:"exit_code"`
-	StopS       float64 `json:"stop_s"` // SIGTERM to exit
+	Threads     int     `json:"threads"`  // at the end of the window
+	RSSBase     int64   `json:"rss_base"` // bytes resident before the first connection
+	RSSPeak     int64   `json:"rss_peak"` // bytes resident at the end of the window
+	RSSIdle     int64   `json:"rss_idle"` // bytes resident with all connections open and idle; 0: not taken
+	// KernelIdle is the growth of kernel memory (slab, kernel stacks, page tables) with the
+	// connections open: of the whole machine, so both ends of every connection are in it.
+	KernelIdle int64 `json:"kernel_idle"`
+	// Syscalls entered in the window, extrapolated from the warm-up by the number of replies:
+	// counting costs time, so it is off while time is measured. -1: not allowed to count here.
+	Syscalls float64 `json:"syscalls"`
+	ExitCode int     `json:"exit_code"`
+	StopS    float64 `json:"stop_s"` // SIGTERM to exit
 }
 
 // Env describes the machine and the code of a run; it stands once per run in env.json.
@@ -76,11 +91,24 @@ type Env struct {
 	Go         string            `json:"go"`
 	Congestion string            `json:"congestion"`
 	Nofile     uint64            `json:"nofile"`
-	Limits     map[string]string `json:"limits"`  // somaxconn, port range, perf paranoia, io_uring, ...
-	Modules    map[string]string `json:"modules"` // versions of the libraries under test
-	Models     []ModelInfo       `json:"models"`  // as netserve --list --json printed them
-	Plan       []Cell            `json:"plan"`    // the cells of one block, so a resume knows what is missing
-	Blocks     int               `json:"blocks"`
+	Limits     map[string]string `json:"limits"`   // somaxconn, port range, perf paranoia, io_uring, ...
+	Modules    map[string]string `json:"modules"`  // versions of the libraries under test
+	Models     []ModelInfo       `json:"models"`   // as netserve --list --json printed them
+	Plan       []Cell            `json:"plan"`     // every cell of the run, so a resume knows what is missing
+	Blocks     int               `json:"blocks"`   // the most repetitions of any cell
+	Repeats    []int             `json:"repeats"`  // repetitions of each cell of Plan, in the same order
+	Host       string            `json:"host"`     // a digest: tells two machines apart without naming them
+	Binaries   map[string]string `json:"binaries"` // digests of the programs: the commit does not show a dirty tree
+	Config     Config            `json:"config"`
+}
+
+// Config is what the user chose for a run beside profile and seed.
+type Config struct {
+	Models     []string `json:"models,omitempty"`    // only these; empty: all
+	Workloads  []string `json:"workloads,omitempty"` // only these; empty: all
+	ServerCPUs []int    `json:"server_cpus"`         // topology split: the server's side
+	LoadCPUs   []int    `json:"load_cpus"`           // topology split: the generator's side
+	SharedCPUs []int    `json:"shared_cpus"`         // topology shared: both
 }
 
 // ModelInfo is one row of netserve --list --json.
@@ -103,6 +131,15 @@ type KnownLimit struct {
 
 // OK reports whether the record holds a measurement.
 func (r Record) OK() bool { return r.Skipped == "" && r.Failed == "" }
+
+// SyscallsPerRequest is the number of system calls the server entered per verified reply, and
+// whether it could be counted.
+func (r Record) SyscallsPerRequest() (float64, bool) {
+	if r.Load.Requests.OK == 0 || r.Server.Syscalls < 0 {
+		return 0, false
+	}
+	return r.Server.Syscalls / float64(r.Load.Requests.OK), true
+}
 
 // CPUPerRequest is the server's CPU time per verified reply in seconds; 0 if there was none.
 func (r Record) CPUPerRequest() float64 {
