@@ -117,38 +117,41 @@ func TestPanicEndsTheConnectionNotTheServer(t *testing.T) {
 func TestCloseReturnsQueuedJobsUnrun(t *testing.T) {
 	pool := offload.New(1)
 	started, release := make(chan struct{}), make(chan struct{})
-	var results [3]proto.Verdict
-	var done sync.WaitGroup
-	submit := func(i int, s session) {
-		done.Add(1)
+	results := make(chan proto.Verdict)
+	submit := func(s session) {
 		pool.Submit(&offload.Job{Session: s, Verdict: proto.Linger,
-			Done: func(j *offload.Job) { results[i] = j.Verdict; done.Done() }})
+			Done: func(j *offload.Job) { results <- j.Verdict }})
 	}
 	mustNotRun := session(func(out, in []byte) ([]byte, proto.Verdict) {
 		t.Error("a job ran after Close")
 		return out, proto.Continue
 	})
-	submit(0, func(out, in []byte) ([]byte, proto.Verdict) {
+	submit(func(out, in []byte) ([]byte, proto.Verdict) {
 		close(started)
 		<-release
 		return out, proto.Continue
 	})
 	<-started
-	submit(1, mustNotRun)
+	submit(mustNotRun)
 	closed := make(chan struct{})
 	go func() { pool.Close(); close(closed) }()
-	submit(2, mustNotRun) // before or after Close has taken the queue: never run either way
+	if v := <-results; v != proto.Close {
+		t.Errorf("queued job came back with verdict %v; want Close", v)
+	}
+	go submit(mustNotRun) // the pool is closed now; Done runs inside Submit
+	if v := <-results; v != proto.Close {
+		t.Errorf("late job came back with verdict %v; want Close", v)
+	}
 	select {
 	case <-closed:
-		t.Error("Close did not wait for a running job")
+		t.Error("Close did not wait for the running job")
 	default:
 	}
 	close(release)
-	<-closed
-	done.Wait()
-	if results != [3]proto.Verdict{proto.Continue, proto.Close, proto.Close} {
-		t.Errorf("verdicts %v; want the running job's own, then Close twice", results)
+	if v := <-results; v != proto.Continue {
+		t.Errorf("running job came back with verdict %v; want its own", v)
 	}
+	<-closed
 }
 
 func TestAllocsPerRunOfJobs(t *testing.T) {
