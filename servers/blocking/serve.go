@@ -1,0 +1,192 @@
+package blocking
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"iomodels/servers"
+	"iomodels/servers/offload"
+)
+
+// Listener accepts connections. One goroutine calls Accept; Stop may come from another.
+type Listener interface {
+	// Accept waits for the next connection.
+	Accept() (Conn, error)
+	// Stop makes the Accept that waits, and every later one, return an error.
+	Stop()
+	// Close frees the listener; no Accept is running then.
+	Close() error
+	Addr() net.Addr
+}
+
+// server is the house: every connection that is open, and the end of them all.
+type server struct {
+	cfg      servers.Config
+	pool     *offload.Pool // nil: handlers run on their connection's own thread or goroutine
+	buffers  sync.Pool     // of *[]byte, cfg.ReadSize each: churn need not make garbage
+	stopping atomic.Bool
+	gone     sync.WaitGroup // connections that have not ended
+
+	mu   sync.Mutex
+	open map[*peer]struct{} // guards also that no Interrupt or Abort meets a closed descriptor
+}
+
+// midRequest says that a request has arrived in part: at stop such a connection is not
+// interrupted, it may finish. It is stored to only when it changes.
+type midRequest struct{ v atomic.Bool }
+
+func (m *midRequest) set(v bool) {
+	if m.v.Load() != v {
+		m.v.Store(v)
+	}
+}
+
+// Serve accepts from l and lets spawn run each conversation, until ctx is done; then it
+// finishes what is in flight, closes everything, l included, and returns nil. cfg has its
+// defaults filled in. spawn runs its argument on a goroutine or thread of its own.
+func Serve(ctx context.Context, cfg servers.Config, l Listener, spawn func(func())) error {
+	s := &server{cfg: cfg, open: map[*peer]struct{}{}}
+	s.buffers.New = func() any {
+		b := make([]byte, cfg.ReadSize)
+		return &b
+	}
+	if cfg.Offload > 0 {
+		s.pool = offload.New(cfg.Offload)
+		defer s.pool.Close()
+	}
+	defer context.AfterFunc(ctx, l.Stop)()
+	cfg.Ready(l.Addr())
+	s.acceptAll(ctx, l, spawn)
+	if err := l.Close(); err != nil {
+		cfg.Log.Warn("close listener", "err", err)
+	}
+	s.finish()
+	return nil
+}
+
+// acceptAll lets connections in until ctx is done. No error ends it: a server that is out of
+// descriptors, or meets a peer that left again, is not at its end.
+func (s *server) acceptAll(ctx context.Context, l Listener, spawn func(func())) {
+	trouble := backOff{log: s.cfg.Log}
+	for {
+		c, err := l.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				c.Close()
+			}
+			return
+		case err != nil:
+			trouble.wait(ctx, err)
+			continue
+		}
+		trouble.over()
+		if p := s.admit(c); p != nil {
+			spawn(func() { s.serve(p) })
+		}
+	}
+}
+
+// admit registers c, or refuses it and returns nil.
+func (s *server) admit(c Conn) *peer {
+	s.mu.Lock()
+	full := s.cfg.MaxConns > 0 && len(s.open) >= s.cfg.MaxConns
+	var p *peer
+	if !full {
+		p = &peer{conn: c}
+		p.job.Session = s.cfg.Protocol.New()
+		s.open[p] = struct{}{}
+		s.gone.Add(1)
+	}
+	s.mu.Unlock()
+	if full {
+		// A new socket's send buffer is empty, so this does not wait.
+		c.Write(s.cfg.Protocol.Refusal, time.Second)
+		c.CloseWrite()
+		c.Close()
+	}
+	return p
+}
+
+// serve is the life of one connection.
+func (s *server) serve(p *peer) {
+	defer s.gone.Done()
+	buf := s.buffers.Get().(*[]byte)
+	s.converse(p, *buf)
+	s.buffers.Put(buf)
+	s.mu.Lock()
+	delete(s.open, p)
+	s.mu.Unlock()
+	p.conn.Close()
+}
+
+// finish ends all connections: those that ask for nothing now, those that are being served
+// when they are answered, and all that are left when the grace is over.
+func (s *server) finish() {
+	s.stopping.Store(true)
+	s.forAll(func(p *peer) {
+		if !p.mid.v.Load() {
+			p.conn.Interrupt()
+		}
+	})
+	if s.awaitGone(s.cfg.Grace) {
+		return
+	}
+	s.forAll(func(p *peer) { p.conn.Abort() })
+	if !s.awaitGone(time.Second) {
+		s.cfg.Log.Warn("stopped while handlers were still running")
+	}
+}
+
+func (s *server) forAll(f func(*peer)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.open {
+		f(p)
+	}
+}
+
+// awaitGone waits until every connection has ended, at most for limit.
+func (s *server) awaitGone(limit time.Duration) bool {
+	gone := make(chan struct{})
+	go func() { s.gone.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// backOff slows a failing accept loop down, so that it neither spins nor floods the log.
+type backOff struct {
+	log    *slog.Logger
+	delay  time.Duration // of the next wait; 0: all is well
+	logged time.Time
+}
+
+// maxDelay is also how late, at most, a connection is let in once there is room again.
+const (
+	minDelay = 5 * time.Millisecond
+	maxDelay = 500 * time.Millisecond
+)
+
+func (b *backOff) wait(ctx context.Context, err error) {
+	b.delay = min(max(2*b.delay, minDelay), maxDelay)
+	if now := time.Now(); now.Sub(b.logged) >= time.Second {
+		b.logged = now
+		b.log.Warn("accept failed, will try again", "err", err, "in", b.delay)
+	}
+	timer := time.NewTimer(b.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (b *backOff) over() { b.delay = 0 }
