@@ -98,7 +98,7 @@ func TestDoWaits(t *testing.T) {
 func TestPanicEndsTheConnectionNotTheServer(t *testing.T) {
 	pool := offload.New(1)
 	defer pool.Close()
-	job := &offload.Job{In: []byte("x"),
+	job := &offload.Job{In: []byte("x"), Out: []byte("before "),
 		Session: session(func(out, in []byte) ([]byte, proto.Verdict) {
 			out = append(out, "half a reply"...)
 			panic("broken handler")
