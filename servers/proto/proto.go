@@ -25,7 +25,8 @@ const (
 	// sends what it has and calls Feed(out, nil) before it reads. This is what bounds memory
 	// when a peer pipelines large requests and does not read the replies.
 	Again
-	// Close: the conversation is over and all input was consumed.
+	// Close: the conversation is over and all input was consumed. After Close or Linger a
+	// session ignores its input and repeats the verdict.
 	Close
 	// Linger: the conversation is over, but the peer may still be sending (a refused request).
 	// Closing at once would answer those bytes with RST, and RST destroys the reply before
@@ -41,7 +42,7 @@ type Phase uint8
 const (
 	Idle Phase = iota // between requests: the idle time-out applies
 	Head              // a request head has begun: the head time-out bounds the whole head
-	Body              // a request body is arriving: the write time-out bounds each silence
+	Body              // a body is arriving, or more output is owed (Again): the write time-out bounds each silence
 )
 
 // OutputBound is how many bytes of output one Feed may have appended when it begins another
@@ -56,6 +57,16 @@ type Session interface {
 	Feed(out, in []byte) ([]byte, Verdict)
 	// Phase says what the session waits for now.
 	Phase() Phase
+}
+
+// Release tells s that its connection is gone, at whatever point of the conversation, so that
+// the memory it holds can serve others at once. A model calls it when it forgets a connection,
+// and not during a Feed. It may be called again, and s must not be fed afterwards. Without it
+// nothing leaks, but what s held counts as used until the garbage collector finds out.
+func Release(s Session) {
+	if r, ok := s.(interface{ release() }); ok {
+		r.release()
+	}
 }
 
 // Protocol makes the sessions of one protocol.

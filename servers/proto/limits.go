@@ -1,0 +1,42 @@
+package proto
+
+// Limits bound what one HTTP session may make the server hold. A zero field means its default;
+// the defaults are meant for a server that strangers can reach.
+type Limits struct {
+	RequestLine int   // bytes of the request line without CRLF, 8 KiB; beyond: 414, or 501 for the method alone
+	HeaderBytes int   // bytes of all field lines of a head, 16 KiB; beyond: 431. Trailers have the same bound
+	Headers     int   // field lines of a head, 100; beyond: 431. Trailers have the same bound
+	Body        int   // bytes of one request body, 16 MiB; beyond: 413
+	BodyBudget  int64 // bytes of buffers for bodies, all sessions of the Protocol, 256 MiB; beyond: 503
+}
+
+// The default limits. RFC 9112 (3) asks for request lines of at least 8000 bytes.
+const (
+	DefaultRequestLine = 8 << 10
+	DefaultHeaderBytes = 16 << 10
+	DefaultHeaders     = 100
+	DefaultBody        = 16 << 20
+	DefaultBodyBudget  = 256 << 20
+)
+
+// maxEmptyLines is how many empty lines may stand before a request line. RFC 9112 (2.2) asks
+// for one at least; without a bound a peer could keep a connection busy without ever asking.
+const maxEmptyLines = 8
+
+// withDefaults fills in what was left zero. A negative limit means none of that thing.
+func (l Limits) withDefaults() Limits {
+	set := func(v *int, def int) {
+		if *v == 0 {
+			*v = def
+		}
+		*v = max(*v, 0)
+	}
+	set(&l.RequestLine, DefaultRequestLine)
+	set(&l.HeaderBytes, DefaultHeaderBytes)
+	set(&l.Headers, DefaultHeaders)
+	set(&l.Body, DefaultBody)
+	if l.BodyBudget == 0 {
+		l.BodyBudget = DefaultBodyBudget
+	}
+	return l
+}
