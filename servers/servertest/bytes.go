@@ -100,27 +100,33 @@ func shrink(c *net.TCPConn) error {
 	return errors.Join(c.SetReadBuffer(64<<10), c.SetWriteBuffer(64<<10))
 }
 
-// writeUntilBlocked writes piece again and again until a write makes no progress for quiet,
-// or limit bytes are gone. It returns how many bytes were taken.
-func writeUntilBlocked(c *net.TCPConn, piece []byte, limit int, quiet time.Duration, end time.Time) (int, error) {
+// writeUntilBlocked repeats piece until the server has stopped to read, or limit bytes are
+// gone. It returns how many bytes the kernel took.
+//
+// That a write makes no progress is not enough to say so: a segment that the kernel dropped
+// stalls the stream until it is sent again. The server has stopped when, besides, bytes lie
+// in its socket that it does not take.
+func (e *Env) writeUntilBlocked(c *net.TCPConn, piece []byte, limit int) (int, error) {
+	const quiet = 100 * time.Millisecond
 	sent := 0
 	for sent < limit {
+		if time.Now().After(e.Deadline) {
+			return sent, fmt.Errorf("neither took more than %d bytes nor left any in its socket", sent)
+		}
 		if err := c.SetWriteDeadline(time.Now().Add(quiet)); err != nil {
 			return sent, err
 		}
 		n, err := c.Write(piece[sent%len(piece):])
 		sent += n
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if n > 0 {
-				continue
-			}
-			return sent, c.SetWriteDeadline(end)
-		}
-		if err != nil {
+		switch {
+		case err == nil || n > 0:
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return sent, fmt.Errorf("write, after %d bytes: %w", sent, err)
+		case unread(c) > 0:
+			return sent, c.SetWriteDeadline(e.Deadline)
 		}
 	}
-	return sent, c.SetWriteDeadline(end)
+	return sent, c.SetWriteDeadline(e.Deadline)
 }
 
 // expectedStream compares what is read with piece, repeated, and stops after n bytes.

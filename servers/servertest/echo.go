@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 
 	"iomodels/servers"
 )
@@ -107,16 +106,17 @@ func echoHalfClose(e *Env) error {
 	return nil
 }
 
+// tooMuch is more than two sockets can hold at their largest (tcp_rmem and tcp_wmem), so a
+// server that takes all of it from a peer that does not read keeps the rest in its own memory.
+const tooMuch = 80 << 20
+
 // fill sends to c until the server takes no more, and returns how much of piece it took.
-// The bound is above what two sockets can hold at their largest (tcp_rmem and tcp_wmem), so
-// a server that takes all of it keeps the rest in memory of its own.
 func (e *Env) fill(c *net.TCPConn, piece []byte) (int, error) {
-	const bound = 80 << 20
 	if err := shrink(c); err != nil {
 		return 0, err
 	}
-	sent, err := writeUntilBlocked(c, piece, bound, 400*time.Millisecond, e.Deadline)
-	if err == nil && sent >= bound {
+	sent, err := e.writeUntilBlocked(c, piece, tooMuch)
+	if err == nil && sent >= tooMuch {
 		err = fmt.Errorf("took %d MiB from a peer that reads nothing: reading never stops", sent>>20)
 	}
 	return sent, err

@@ -29,7 +29,7 @@ type Env struct {
 	testName string
 	cancel   context.CancelFunc // stops the server
 	release  context.CancelFunc // ends the protocol's background work, after the server
-	result  chan error         // what Serve returned
+	result   chan error         // what Serve returned
 
 	mu    sync.Mutex
 	conns []net.Conn // closed when the case ends

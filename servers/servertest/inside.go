@@ -94,19 +94,42 @@ func portOf(sa unix.Sockaddr) int {
 	return -1
 }
 
+// unread returns how many bytes of c lie in the server's socket; 0 if it has none.
+func unread(c *net.TCPConn) int {
+	fd, err := serverSide(c)
+	if err != nil {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // awaitConsumed waits until the server has taken everything c sent out of its socket.
 func awaitConsumed(c *net.TCPConn) error {
 	return until(10*time.Second, func() error {
-		fd, err := serverSide(c)
+		unsent, err := outstanding(c)
 		if err != nil {
 			return err
 		}
-		n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
-		if err == nil && n > 0 {
-			err = fmt.Errorf("the server has left %d bytes unread", n)
+		if n := unsent + unread(c); n > 0 {
+			return fmt.Errorf("the server has left %d bytes unread", n)
 		}
-		return err
+		return nil
 	})
+}
+
+// outstanding returns how many bytes of c have not reached the server's socket.
+func outstanding(c *net.TCPConn) (n int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var ioctlErr error
+	err = raw.Control(func(fd uintptr) { n, ioctlErr = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) })
+	return n, errors.Join(err, os.NewSyscallError("ioctl", ioctlErr))
 }
 
 // awaitGone waits until the server has closed its side of c.

@@ -66,14 +66,23 @@ func writeTimeout(e *Env) error {
 	if err := shrink(c); err != nil {
 		return err
 	}
-	// Enough to fill both sockets for certain; the end of the connection is the blocked
-	// write's end as well.
-	piece := e.hungryPiece()
-	if _, err := writeUntilBlocked(c, piece, 80<<20, 100*time.Millisecond, e.Deadline); err != nil && !isReset(err) {
-		return err
+	// It sends as long as the connection lives: the kernel's buffers grow, so a server that was
+	// blocked may find room once more, and read and write on.
+	sender := make(chan error, 1)
+	go func() {
+		piece, err := e.hungryPiece(), error(nil)
+		for sent := 0; sent < tooMuch && err == nil; sent += len(piece) {
+			_, err = c.Write(piece)
+		}
+		sender <- err
+	}()
+	gone := awaitGone(c)
+	c.Close()
+	if err := <-sender; err == nil {
+		return fmt.Errorf("took %d MiB from a peer that reads nothing", tooMuch>>20)
 	}
-	if err := awaitGone(c); err != nil {
-		return err
+	if gone != nil {
+		return gone
 	}
 	return e.served()
 }
@@ -152,7 +161,7 @@ func stopStuckPeer(e *Env) error {
 	if err := shrink(c); err != nil {
 		return err
 	}
-	if _, err := writeUntilBlocked(c, e.hungryPiece(), 80<<20, 100*time.Millisecond, e.Deadline); err != nil {
+	if _, err := e.writeUntilBlocked(c, e.hungryPiece(), tooMuch); err != nil {
 		return err
 	}
 	return e.awaitStop()
