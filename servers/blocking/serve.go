@@ -10,6 +10,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/offload"
+	"iomodels/servers/proto"
 )
 
 // Listener accepts connections. One goroutine calls Accept; Stop may come from another.
@@ -122,6 +123,7 @@ func (s *server) serve(p *peer) {
 	delete(s.open, p)
 	s.mu.Unlock()
 	p.conn.Close()
+	proto.Release(p.job.Session)
 }
 
 // finish ends all connections: those that ask for nothing now, those that are being served

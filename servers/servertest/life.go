@@ -66,6 +66,10 @@ func writeTimeout(e *Env) error {
 	if err := shrink(c); err != nil {
 		return err
 	}
+	if err := e.exchange(c); err != nil { // it is accepted: awaitGone may look for it
+		return err
+	}
+	start := time.Now()
 	// It sends as long as the connection lives: the kernel's buffers grow, so a server that was
 	// blocked may find room once more, and read and write on.
 	sender := make(chan error, 1)
@@ -83,6 +87,9 @@ func writeTimeout(e *Env) error {
 	}
 	if gone != nil {
 		return gone
+	}
+	if held := time.Since(start); held < shortTime*3/4 {
+		return fmt.Errorf("gave up after %v; the write time-out is %v", held, shortTime)
 	}
 	return e.served()
 }

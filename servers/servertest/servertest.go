@@ -167,13 +167,15 @@ type notApplicable struct{ why string }
 func (n notApplicable) Error() string { return n.why }
 
 // protocols lists what a model may speak, in the order in which it is tested.
-func protocols() []string { return []string{"echo"} }
+func protocols() []string { return []string{"echo", "http"} }
 
 // newProtocol returns the named protocol. Whatever it runs in the background ends with ctx.
 func newProtocol(ctx context.Context, name string) (proto.Protocol, error) {
 	switch name {
 	case "echo":
 		return proto.Echo(), nil
+	case "http":
+		return proto.HTTP(ctx, proto.Limits{}), nil
 	}
 	return proto.Protocol{}, fmt.Errorf("no protocol %q", name)
 }
