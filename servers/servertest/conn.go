@@ -174,7 +174,7 @@ func maxConns(e *Env) error {
 		}
 	}
 	conns[0].Close()
-	if err := until(10*time.Second, e.served); err != nil {
+	if err := e.until(e.served); err != nil {
 		return fmt.Errorf("after one of %d left, a new connection: %w", maxConnsBound, err)
 	}
 	return nil

@@ -198,7 +198,7 @@ func (e *Env) exhaust(ch *child) error {
 			}
 		})
 	}
-	err := until(10*time.Second, func() error {
+	err := e.until(func() error {
 		if n := answered.Load(); n < childFDs/2 {
 			return fmt.Errorf("of %d connections %d are served, with %d descriptors", crowd, n, childFDs)
 		}
@@ -210,7 +210,7 @@ func (e *Env) exhaust(ch *child) error {
 	}
 	idle := e.isIdleWhileFull(ch)
 	close(leave)
-	if err := until(10*time.Second, e.served); err != nil {
+	if err := e.until(e.served); err != nil {
 		return errors.Join(idle, fmt.Errorf("with room again, a new connection: %w", err))
 	}
 	return idle

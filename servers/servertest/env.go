@@ -189,11 +189,13 @@ func (e *Env) size(full, short int) int {
 	return full
 }
 
-// until polls cond until it is nil or the time is up, and returns its last error.
-func until(limit time.Duration, cond func() error) error {
-	for deadline := time.Now().Add(limit); ; time.Sleep(2 * time.Millisecond) {
+// until polls cond until it is nil or the case's time is up, and returns its last error.
+func (e *Env) until(cond func() error) error { return poll(e.Deadline, cond) }
+
+func poll(end time.Time, cond func() error) error {
+	for ; ; time.Sleep(2 * time.Millisecond) {
 		err := cond()
-		if err == nil || time.Now().After(deadline) {
+		if err == nil || time.Now().After(end) {
 			return err
 		}
 	}

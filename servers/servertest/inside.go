@@ -32,18 +32,21 @@ func takeInventory() inventory {
 // awaitEqual waits until nothing exists any more that did not exist before. Closing takes a
 // moment: a peer's close must reach the server, a goroutine must be scheduled to end.
 func (before inventory) awaitEqual() error {
-	return until(5*time.Second, func() error {
-		var left []string
-		for fd, what := range openFDs() {
-			if before.fds[fd] != what {
-				left = append(left, fd+" -> "+what)
-			}
+	return poll(time.Now().Add(stopSlack), before.left)
+}
+
+// left returns an error that names what exists now and did not before.
+func (before inventory) left() error {
+	var left []string
+	for fd, what := range openFDs() {
+		if before.fds[fd] != what {
+			left = append(left, fd+" -> "+what)
 		}
-		if len(left) > 0 {
-			return fmt.Errorf("%d descriptors left open: %s", len(left), strings.Join(left, ", "))
-		}
-		return goleak.Find(before.goroutines)
-	})
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%d descriptors left open: %s", len(left), strings.Join(left, ", "))
+	}
+	return goleak.Find(before.goroutines)
 }
 
 // openFDs lists the descriptors of this process that belong to I/O models: sockets and the
@@ -108,8 +111,8 @@ func unread(c *net.TCPConn) int {
 }
 
 // awaitConsumed waits until the server has taken everything c sent out of its socket.
-func awaitConsumed(c *net.TCPConn) error {
-	return until(10*time.Second, func() error {
+func (e *Env) awaitConsumed(c *net.TCPConn) error {
+	return e.until(func() error {
 		unsent, err := outstanding(c)
 		if err != nil {
 			return err
@@ -133,8 +136,8 @@ func outstanding(c *net.TCPConn) (n int, err error) {
 }
 
 // awaitGone waits until the server has closed its side of c.
-func awaitGone(c *net.TCPConn) error {
-	return until(15*time.Second, func() error {
+func (e *Env) awaitGone(c *net.TCPConn) error {
+	return e.until(func() error {
 		if fd, err := serverSide(c); !errors.Is(err, errNoServerSide) {
 			return fmt.Errorf("the server still holds the connection (descriptor %d, %v)", fd, err)
 		}

@@ -80,7 +80,7 @@ func writeTimeout(e *Env) error {
 		}
 		sender <- err
 	}()
-	gone := awaitGone(c)
+	gone := e.awaitGone(c)
 	c.Close()
 	if err := <-sender; err == nil {
 		return fmt.Errorf("took %d MiB from a peer that reads nothing", tooMuch>>20)
@@ -187,7 +187,7 @@ func stopInFlight(e *Env) error {
 	if _, err := c.Write([]byte("GET /delay/700 HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
 		return err
 	}
-	if err := awaitConsumed(c); err != nil {
+	if err := e.awaitConsumed(c); err != nil {
 		return err
 	}
 	e.stop()
