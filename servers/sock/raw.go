@@ -8,7 +8,7 @@ import (
 
 // Recv, Send and Accept are for non-blocking descriptors only. Such a call cannot wait, so the
 // Go scheduler need not hear of it: RawSyscall leaves out its bookkeeping, which is about a
-// third of the cost of a call that finds nothing to do. On a blocking descriptor the same call
+// quarter of the cost of a call that finds nothing to do. On a blocking descriptor the same call
 // would hold up every goroutine of its processor.
 //
 // They return an Errno, not an error: EAGAIN is an everyday answer.

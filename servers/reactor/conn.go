@@ -1,0 +1,213 @@
+package reactor
+
+import (
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers/deadline"
+	"iomodels/servers/proto"
+	"iomodels/servers/sock"
+)
+
+// conn is the event handler of one connection. Its loop's goroutine owns it.
+type conn struct {
+	loop    *loop
+	session proto.Session
+	pending []byte // owed output; while there is any, nothing is read
+	fd      int32  // -1: closed
+	slot    int32  // its place in the loop's tables
+	verdict proto.Verdict
+	drops   uint8 // reads dropped while lingering; 0: does not linger
+
+	canRead    bool // a read may find something
+	canWrite   bool // the socket may have room
+	ended      bool // the stream ends behind what there is to read: a short read is not the last
+	registered bool // with the demultiplexer
+	thinking   bool // a worker has the session
+	queued     bool // in the loop's list of those that go on unasked
+	moved      bool // bytes came or went since the last rest
+	answered   bool // output was made since the last rest
+	refused    bool // beyond MaxConns
+}
+
+// fairSteps bounds one connection's turn: then all others come first.
+const fairSteps = 16
+
+// A peer that lingers is dropped after this time, or this many full buffers.
+const (
+	lingerTime  = time.Second
+	lingerReads = 64
+)
+
+// HEART
+
+// HandleReady notes what can be done now, and does it.
+func (c *conn) HandleReady(r Readiness) {
+	c.ended = c.ended || r&(Hangup|Gone|Failure) != 0
+	c.canRead = c.canRead || c.ended || r&Readable != 0
+	c.canWrite = c.canWrite || r&(Writable|Gone|Failure) != 0
+	if c.thinking {
+		c.mute()
+		return
+	}
+	c.proceed()
+}
+
+// proceed takes one step after the other until the connection has to wait for its peer.
+func (c *conn) proceed() {
+	for range fairSteps {
+		owes := len(c.pending) > 0
+		switch {
+		case c.thinking:
+			return // the worker's result will call
+		case owes && c.canWrite:
+			c.pending = c.send(c.pending)
+		case owes: // back-pressure: who does not read is not read from
+			c.rest(Writable)
+			return
+		case c.verdict == proto.Again:
+			c.think(c.loop.borrow(), 0)
+		case c.verdict == proto.Close:
+			c.close()
+			return
+		case c.verdict == proto.Linger && c.drops == 0:
+			c.linger()
+		case c.canRead:
+			c.receive()
+		default:
+			c.rest(Readable | Hangup)
+			return
+		}
+	}
+	c.loop.later(c)
+}
+
+// receive reads once, and has the session think about what came.
+func (c *conn) receive() {
+	w := c.loop.borrow()
+	n, errno := sock.Recv(int(c.fd), w.buf)
+	c.canRead = n == len(w.buf) || n > 0 && c.ended // a short read has emptied the socket
+	if n > 0 && c.drops == 0 {
+		c.think(w, n)
+		return
+	}
+	c.loop.giveBack(w)
+	switch {
+	case n > 0 && c.drops < lingerReads:
+		c.drops++
+	case errno != unix.EAGAIN:
+		c.verdict = proto.Close // FIN: all that was asked is answered. Or nobody is there
+	}
+}
+
+// HEART END
+
+// think runs the session on the first n bytes of w's buffer: here, or on a worker.
+func (c *conn) think(w *work, n int) {
+	w.conn, w.Session, w.In, w.Out = c, c.session, w.buf[:n], w.Out[:0]
+	c.moved = true
+	if pool := c.loop.server.pool; pool != nil {
+		c.thinking = true
+		c.loop.deadlines.Set(int(c.slot), deadline.Never)
+		pool.Submit(&w.Job)
+		return
+	}
+	w.Run()
+	c.obey(w)
+}
+
+// obey sends what the session said. What does not fit is kept, since w is not the connection's.
+func (c *conn) obey(w *work) {
+	c.verdict = w.Verdict
+	if w.Panic != nil {
+		c.loop.server.cfg.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
+	}
+	if len(w.Out) > 0 {
+		c.answered = true
+		c.pending = slices.Clone(c.send(w.Out))
+	}
+	c.loop.giveBack(w)
+}
+
+// send writes what the socket takes and returns the rest. A broken socket takes everything.
+func (c *conn) send(out []byte) (rest []byte) {
+	n, errno := sock.Send(int(c.fd), out)
+	if errno != 0 && errno != unix.EAGAIN {
+		c.verdict = proto.Close
+		return nil
+	}
+	c.canWrite = n == len(out)
+	c.moved = c.moved || n > 0
+	if c.canWrite {
+		return nil
+	}
+	return out[n:]
+}
+
+// rest waits for interest: the end of a turn.
+func (c *conn) rest(interest Readiness) {
+	l := c.loop
+	phase := c.session.Phase()
+	if l.closing && c.drops == 0 && len(c.pending) == 0 && phase == proto.Idle {
+		c.close() // the server stops, and nothing is asked or owed
+		return
+	}
+	if c.moved && c.drops == 0 {
+		w := deadline.Waiting(phase, interest == Writable)
+		l.deadlines.Touch(int(c.slot), l.tick(), w, c.answered)
+	}
+	c.moved, c.answered = false, false
+	if err := c.arm(interest); err != nil {
+		l.server.cfg.Log.Error("connection lost", "err", err)
+		c.close()
+	}
+}
+
+// arm makes sure that interest will be reported.
+func (c *conn) arm(interest Readiness) error {
+	demux, edge := c.loop.demux, c.loop.server.edge
+	switch {
+	case c.registered && edge:
+		return nil
+	case c.registered:
+		return demux.Rearm(int(c.fd), interest)
+	case edge:
+		interest = Readable | Writable | Hangup | Edge
+	}
+	c.registered = true
+	return demux.Register(int(c.fd), interest, c)
+}
+
+// mute ends the events of a connection that cannot react to them: a level would be reported
+// for as long as the worker thinks. It is not done in advance because most peers say nothing
+// before they are answered, and then it would cost two system calls for each request.
+func (c *conn) mute() {
+	if c.registered && !c.loop.server.edge {
+		c.registered = false
+		c.loop.demux.Unregister(int(c.fd))
+	}
+}
+
+// linger sends FIN. What still comes is dropped: closing now would answer it with RST, and RST
+// destroys what the peer has not read yet.
+func (c *conn) linger() {
+	if unix.Shutdown(int(c.fd), unix.SHUT_WR) != nil {
+		c.verdict = proto.Close
+		return
+	}
+	c.drops = 1
+	c.loop.deadlines.Set(int(c.slot), deadline.After(c.loop.tick(), lingerTime))
+}
+
+// close ends the connection. A worker that still has its session will be ignored.
+func (c *conn) close() {
+	if c.registered {
+		c.loop.demux.Forget(int(c.fd))
+	}
+	unix.Close(int(c.fd)) // whatever it returns, the descriptor is gone
+	c.fd = -1
+	c.session, c.pending = nil, nil
+	c.loop.remove(c)
+}
