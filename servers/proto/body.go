@@ -70,7 +70,7 @@ func (bs *bodies) giveBack(b *body) {
 func (b *body) append(p []byte, more int64) bool {
 	if need := len(b.b) + len(p); need > cap(b.b) {
 		most := int64(len(b.b)) + more
-		size := int(max(int64(need), min(int64(2*cap(b.b)), most)))
+		size := int(max(int64(need), min(int64(max(2*cap(b.b), 512)), most)))
 		if !b.paid.take(int64(size - cap(b.b))) {
 			return false
 		}
@@ -128,12 +128,12 @@ func (s *session) chunkLine(line []byte) fault {
 	if s.req.length += size; size > int64(s.limits.Body) || s.req.length > int64(s.limits.Body) {
 		return longBody
 	}
-	s.req.size += int32(max(len(line)-freeChunkLine, 0))
+	s.room -= int32(max(len(line)-freeChunkLine, 0))
 	s.left = size
 	s.state = inChunk
 	if size == 0 {
 		s.state = inTrailers
-		s.req.size, s.req.fields = 0, 0
+		s.room, s.req.fields = s.limits.roomForFields(), 0
 	}
 	return none
 }

@@ -9,9 +9,16 @@ import (
 // imfFixdate is the only date format a server may write (RFC 9110, 5.6.7).
 const imfFixdate = "Mon, 02 Jan 2006 15:04:05 GMT"
 
-// clock holds the Date field line of the current second, ready to be copied. Reading the time
-// and formatting it would cost more than everything else in the answer to a small GET.
-type clock struct{ line atomic.Pointer[[]byte] }
+// clock holds the pieces of response heads that change once a second, ready to be copied.
+// Reading the time and formatting it would cost more than all the rest of a small answer.
+type clock struct{ now atomic.Pointer[pieces] }
+
+// pieces are the pieces of one second.
+type pieces struct {
+	date   []byte // the field line Date, CRLF included
+	text   []byte // a head with status 200 and type text/plain, up to the value of Content-Length
+	octets []byte // the same for application/octet-stream
+}
 
 // start sets the clock and lets it tick until ctx is done; after that the date stands still.
 func (c *clock) start(ctx context.Context) {
@@ -33,10 +40,10 @@ func (c *clock) start(ctx context.Context) {
 }
 
 func (c *clock) set(now time.Time) {
-	line := now.UTC().AppendFormat([]byte("Date: "), imfFixdate)
-	line = append(line, "\r\n"...)
-	c.line.Store(&line)
+	date := now.UTC().Format("Date: " + imfFixdate + "\r\n")
+	ok := func(contentType string) []byte {
+		return []byte("HTTP/1.1 200 OK\r\n" + date +
+			"Content-Type: " + contentType + "\r\nContent-Length: ")
+	}
+	c.now.Store(&pieces{date: []byte(date), text: ok(TextPlain), octets: ok(OctetStream)})
 }
-
-// date is the whole field line, CRLF included.
-func (c *clock) date() []byte { return *c.line.Load() }

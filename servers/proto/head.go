@@ -18,10 +18,9 @@ const (
 // request is what a session knows about the request at hand. The bytes of the head are not
 // kept: each line is understood when it is complete, and then forgotten.
 type request struct {
-	number int64  // in the path: N of /bytes/N
-	length int64  // Content-Length
-	size   int32  // bytes of field lines so far; later of chunk extensions and trailers
-	fields uint16 // field lines so far
+	number int64 // in the path: N of /bytes/N
+	length int64 // Content-Length, or the sizes of the chunks so far
+	fields int32 // field lines so far, of the head or of the trailers
 	method method
 	route  Route
 	flags  flags
@@ -142,7 +141,7 @@ func splitField(line []byte) (name, value []byte, f fault) {
 		return nil, nil, badFieldName
 	}
 	name, value = line[:n], line[n+1:]
-	if span(value, valueChar) < len(value) {
+	if !validValue(value) {
 		return nil, nil, badFieldValue
 	}
 	return name, trim(value), none

@@ -6,8 +6,46 @@ import (
 	"sync"
 )
 
-// HTTP is HTTP/1.1 (RFC 9110 and 9112) for an origin server with the routes of Route. The clock
-// behind the Date field ticks until ctx is done.
+// HTTP returns HTTP/1.1 (RFC 9110 and 9112) for an origin server with the routes of Route. The
+// clock behind the Date field ticks until ctx is done.
+//
+// # Theory of operation
+//
+// A session is a state machine over two kinds of input: lines that end with CRLF, and bytes
+// that are counted. The state says what the next byte belongs to:
+//
+//	            ┌────────────── keep-alive ───────────────┐
+//	            ▼                                         │
+//	begin ─line─▶ inFields ─empty line─┬─no body──────▶ replying ──▶ ended (Close)
+//	                                   ├─Content-Length▶ inBody ─────▲
+//	                                   └─chunked▶ inSizes ⇄ inChunk  │
+//	                                                 └▶ inTrailers ──┘
+//	any state ──a fault──▶ ended (Linger)
+//
+// A line is understood as a whole, when its end has come, and then forgotten: what a request is
+// about fits into the struct request, so a session never holds a head. All it ever copies is
+// the beginning of a line whose end is still to come; whole lines are parsed where the model has
+// read them. A line that is not complete is searched for its end once per byte and not parsed, so
+// a peer that sends single bytes costs no more work per byte than one that sends them all at once.
+//
+// What a session says does not depend on how its input was cut, because every decision is made
+// at the end of a line, at a count, or at a limit, and never at the end of a read. There is one
+// exception, which RFC 9110 (10.1.1) allows: 100 (Continue) is left out when the body is
+// already there.
+//
+// Memory has two sources, both borrowed for as long as they are needed: kept (input that waits)
+// and body. A session between requests holds neither.
+//
+// # Not supported, on purpose
+//
+//   - Upgrade, h2c and TLS: Upgrade is ignored, as RFC 9110 (7.8) allows; the rest is refused.
+//   - CONNECT, TRACE, proxying: 501, 405, 421. This is an origin server with one site.
+//   - Transfer codings other than chunked: 501. Trailers are checked and dropped.
+//   - Ranges, conditional requests, content coding: these fields are optional and ignored.
+//   - Percent-decoding of paths: no path served here needs it.
+//   - Bare LF as line end, folded field lines, list-valued Content-Length: allowed at most, and
+//     each is a way to make two readers of one message disagree.
+//   - A Server field: who we are is nobody's business and costs bytes in every answer.
 func HTTP(ctx context.Context, limits Limits) Protocol {
 	return newServer(ctx, limits).protocol()
 }
@@ -31,22 +69,27 @@ func newServer(ctx context.Context, limits Limits) *server {
 func (srv *server) protocol() Protocol {
 	return Protocol{
 		Name: "http",
-		New:  func() Session { return &session{server: srv} },
+		New:  func() Session { return srv.newSession() },
 		Refusal: []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n" +
 			closeField + "\r\n"),
 	}
 }
 
+func (srv *server) newSession() *session {
+	return &session{server: srv, room: int32(srv.limits.RequestLine)}
+}
+
 // session is the state of one connection.
 type session struct {
 	*server
-	kept    *[]byte // input that waits: a line without its end or, if unread, what came behind
-	body    *body   // of the request at hand, where it is wanted and came in pieces
-	left    int64   // bytes to come of the body or chunk; in replying: bytes to append
-	req     request
+	kept    *[]byte // input that waits; nil: none
+	body    *body   // what has come of a body that comes in pieces, if the route wants it
+	left    int64   // bytes still to come of the body or chunk; in replying: still to append
+	req     request // the request at hand
+	room    int32   // bytes the next line may have, without CRLF; below 0: only an empty line
 	state   state
-	unread  bool // kept has not been looked at since Again
-	empty   uint8
+	unread  bool    // kept is what Again left behind, not the beginning of a line
+	empty   uint8   // empty lines before the request line
 	verdict Verdict // once ended
 }
 
@@ -102,7 +145,7 @@ func (s *session) Feed(out, in []byte) ([]byte, Verdict) {
 func (s *session) resume(out, in []byte, bound int) (_, rest []byte, v Verdict) {
 	kept, searched, n := *s.kept, 0, len(in)
 	if !s.unread {
-		searched = len(kept) // no byte is searched twice, however small the pieces
+		searched = len(kept) // it holds no line end: do not search it again for every new byte
 		if i := bytes.IndexByte(in, '\n'); i >= 0 {
 			n = i + 1
 		}
@@ -122,171 +165,45 @@ func (s *session) resume(out, in []byte, bound int) (_, rest []byte, v Verdict) 
 // run consumes input until it is used up, a line is incomplete, the conversation is over, or
 // bound bytes of output stand there. The first searched bytes of in hold no line end.
 func (s *session) run(out, in []byte, searched, bound int) (_, rest []byte, v Verdict) {
-	for {
-		switch s.state {
-		case ended:
-			return out, nil, s.verdict
-		case replying:
-			if s.left > 0 {
-				if len(out) >= bound {
-					return out, in, Again
+	for len(in) > 0 || s.state >= replying {
+		switch {
+		case s.state == begin && len(out) >= bound:
+			return out, in, Again
+		case s.state < inBody:
+			i := bytes.IndexByte(in[searched:], '\n')
+			end := searched + i - len("\r")
+			if i < 0 || end < 0 || end > int(s.room) || in[end] != '\r' {
+				if f := s.noLine(in, i >= 0); f != none {
+					return s.refuse(out, f), nil, s.verdict
 				}
-				out = s.produce(out)
-				continue
-			}
-			if s.req.slow() {
-				bound = 0 // what took time is sent before the next request is begun
-			}
-			s.finish()
-		case inBody, inChunk:
-			if len(in) == 0 {
-				return out, nil, Continue
-			}
-			out, in = s.receive(out, in)
-		default:
-			if s.state == begin && len(in) > 0 && len(out) >= bound {
-				return out, in, Again
-			}
-			line, n, f := s.takeLine(in, searched)
-			if f != none {
-				return s.refuse(out, f), nil, s.verdict
-			}
-			if n == 0 {
 				return out, in, Continue
 			}
-			in, searched = in[n:], 0
-			out = s.line(out, line)
+			out = s.line(out, in[:end])
+			in, searched = in[end+len("\r\n"):], 0
+		case s.state < replying:
+			out, in = s.receive(out, in)
+		case s.state == ended:
+			return out, nil, s.verdict
+		case s.left > 0 && len(out) >= bound:
+			return out, in, Again
+		case s.left > 0:
+			out = s.produce(out)
+		default:
+			bound = 0 // what may have taken time is sent before the next request is begun
+			s.finish()
 		}
 	}
-}
-
-// takeLine cuts a line and its CRLF off in; n is their length, 0 when the line is incomplete.
-// A bare LF could be taken for a line end (RFC 9112, 2.2), but not everybody does.
-func (s *session) takeLine(in []byte, searched int) (line []byte, n int, f fault) {
-	if s.state == begin && searched == 0 && len(in) > 0 && in[0] != '\r' && !is(in[0], tokenChar) {
-		return nil, 0, badMethod // at once: this is no HTTP, perhaps TLS, and there may be no line end
-	}
-	length := len(in)
-	if i := bytes.IndexByte(in[searched:], '\n'); i >= 0 {
-		length = searched + i
-		n = length + 1
-	}
-	if most := s.longestLine(); length > most+len("\r") {
-		return nil, 0, s.tooLong(in[:most])
-	}
-	if n > 0 && (length == 0 || in[length-1] != '\r') {
-		return nil, 0, badLineEnd
-	}
-	return in[:max(length-1, 0)], n, none
-}
-
-// longestLine is how long the next line may be, without CRLF.
-func (s *session) longestLine() int {
-	switch s.state {
-	case begin:
-		return s.limits.RequestLine
-	case inSizes:
-		return freeChunkLine + s.limits.HeaderBytes - int(s.req.size)
-	case inChunkEnd:
-		return 0
-	}
-	return max(s.limits.HeaderBytes-int(s.req.size)-len("\r\n"), 0)
-}
-
-// tooLong names what is wrong with a line that begins with start and exceeds the bound.
-func (s *session) tooLong(start []byte) fault {
-	switch s.state {
-	case begin:
-		n := span(start, tokenChar)
-		if n == len(start) {
-			return longMethod
-		}
-		if start[n] == ' ' {
-			return longRequestLine
-		}
-		return badMethod
-	case inSizes:
-		return longExtensions
-	case inChunkEnd:
-		return badChunk
-	}
-	return longFields
-}
-
-// line consumes a complete line, according to the state.
-func (s *session) line(out, line []byte) []byte {
-	f := none
-	switch {
-	case s.state == begin && len(line) == 0:
-		if s.empty++; s.empty > maxEmptyLines {
-			f = manyEmptyLines
-		}
-	case s.state == begin:
-		s.empty = 0
-		s.state = inFields
-		f = s.req.requestLine(line)
-	case s.state == inFields && len(line) == 0:
-		if f = s.req.framing(&s.limits); f == none {
-			return s.endOfHead(out)
-		}
-	case s.state == inTrailers && len(line) == 0:
-		return s.answer(out, nil)
-	case s.state == inFields:
-		if f = s.countField(line); f == none {
-			f = s.req.field(line)
-		}
-	case s.state == inTrailers: // checked, and ignored: none of them may change what is known
-		if f = s.countField(line); f == none {
-			_, _, f = splitField(line)
-		}
-	case s.state == inSizes:
-		f = s.chunkLine(line)
-	case s.state == inChunkEnd:
-		s.state = inSizes
-		if len(line) > 0 {
-			f = badChunk
-		}
-	}
-	if f != none {
-		return s.refuse(out, f)
-	}
-	return out
-}
-
-// countField counts a field line against the limits.
-func (s *session) countField(line []byte) fault {
-	s.req.size += int32(len(line) + len("\r\n"))
-	if s.req.fields++; int(s.req.fields) > s.limits.Headers {
-		return manyFields
-	}
-	return none
-}
-
-// endOfHead goes on to the body, or to the answer if there is none.
-func (s *session) endOfHead(out []byte) []byte {
-	switch {
-	case s.req.has(continueOwed) && !s.req.served():
-		// The peer waits for leave to send a body nobody wants. It gets the final answer now.
-		s.req.flags &^= keepAlive
-		out = s.respond(out, nil)
-		s.end(Linger)
-		return out
-	case s.req.has(hasCoding):
-		s.state = inSizes
-		s.req.size = 0
-		return out
-	case s.req.length > 0:
-		s.state = inBody
-		s.left = s.req.length
-		return out
-	}
-	return s.answer(out, nil)
+	return out, nil, Continue
 }
 
 // answer begins the answer. body is the whole body where it stands in the input in one piece.
 func (s *session) answer(out, body []byte) []byte {
 	s.state = replying
-	return s.respond(out, body)
+	out = s.respond(out, body)
+	if s.left == 0 && !s.req.slow() && s.state == replying {
+		s.finish()
+	}
+	return out
 }
 
 // finish puts the request away.
@@ -297,6 +214,7 @@ func (s *session) finish() {
 	}
 	s.forget()
 	s.state = begin
+	s.room = int32(s.limits.RequestLine)
 }
 
 // end ends the conversation.

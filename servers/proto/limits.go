@@ -1,7 +1,8 @@
 package proto
 
 // Limits bound what one HTTP session may make the server hold. A zero field means its default;
-// the defaults are meant for a server that strangers can reach.
+// the defaults are meant for a server that strangers can reach. A negative limit means zero, and
+// the four that are int stop at 1 GiB.
 type Limits struct {
 	RequestLine int   // bytes of the request line without CRLF, 8 KiB; beyond: 414, or 501 for the method alone
 	HeaderBytes int   // bytes of all field lines of a head, 16 KiB; beyond: 431. Trailers have the same bound
@@ -23,13 +24,14 @@ const (
 // for one at least; without a bound a peer could keep a connection busy without ever asking.
 const maxEmptyLines = 8
 
-// withDefaults fills in what was left zero. A negative limit means none of that thing.
+// withDefaults fills in what was left zero.
 func (l Limits) withDefaults() Limits {
+	const most = 1 << 30 // keeps the arithmetic of sessions within 32 bits
 	set := func(v *int, def int) {
 		if *v == 0 {
 			*v = def
 		}
-		*v = max(*v, 0)
+		*v = min(max(*v, 0), most)
 	}
 	set(&l.RequestLine, DefaultRequestLine)
 	set(&l.HeaderBytes, DefaultHeaderBytes)
@@ -40,3 +42,6 @@ func (l Limits) withDefaults() Limits {
 	}
 	return l
 }
+
+// roomForFields is how long the first field line may be: its CRLF counts as well.
+func (l *Limits) roomForFields() int32 { return int32(l.HeaderBytes - len("\r\n")) }

@@ -76,7 +76,6 @@ var faults = [...]struct{ status, why string }{
 
 // Pieces of response heads.
 const (
-	statusOK       = "HTTP/1.1 200 OK\r\n"
 	continueHead   = "HTTP/1.1 100 Continue\r\n\r\n"
 	closeField     = "Connection: close\r\n"
 	keepAliveField = "Connection: keep-alive\r\n"
@@ -99,13 +98,13 @@ func (s *session) respond(out, body []byte) []byte {
 		return s.failure(out, "405 Method Not Allowed", "not with this method", r.route.Allow())
 	case r.route == EchoRoute:
 		if s.body == nil {
-			out = s.head(out, OctetStream, int64(len(body)))
+			out = s.head(out, s.clock.now.Load().octets, int64(len(body)))
 			return append(out, body...)
 		}
 		s.left = int64(len(s.body.b))
-		return s.head(out, OctetStream, s.left)
+		return s.head(out, s.clock.now.Load().octets, s.left)
 	case r.route == BytesRoute:
-		out = s.head(out, TextPlain, r.number)
+		out = s.head(out, s.clock.now.Load().text, r.number)
 		if r.method != headMethod {
 			s.left = r.number
 		}
@@ -114,7 +113,7 @@ func (s *session) respond(out, body []byte) []byte {
 	if r.route != HelloRoute && !s.work(r.route, r.number) {
 		return s.refuse(out, crashed)
 	}
-	out = s.head(out, TextPlain, int64(len(Hello)))
+	out = s.head(out, s.clock.now.Load().text, int64(len(Hello)))
 	if r.method == headMethod {
 		return out
 	}
@@ -155,27 +154,22 @@ func (r *request) served() bool {
 		r.route != NoRoute && r.allowed()
 }
 
-// head appends the head of a response with status 200.
-func (s *session) head(out []byte, contentType string, length int64) []byte {
-	out = append(out, statusOK...)
-	out = append(out, s.clock.date()...)
-	out = append(out, "Content-Type: "...)
-	out = append(out, contentType...)
-	out = append(out, "\r\nContent-Length: "...)
+// head appends the rest of a head that begins with start, one of the pieces of the clock.
+func (s *session) head(out, start []byte, length int64) []byte {
+	out = append(out, start...)
 	out = strconv.AppendInt(out, length, 10)
-	out = append(out, "\r\n"...)
 	return s.endHead(out)
 }
 
-// endHead says what becomes of the connection, where the version does not say it already.
+// endHead ends the line of Content-Length and the head, and says what becomes of the connection, where the version does not say it already.
 func (s *session) endHead(out []byte) []byte {
-	switch {
-	case !s.req.has(keepAlive):
-		out = append(out, closeField...)
-	case s.req.has(http10):
-		out = append(out, keepAliveField...)
+	switch s.req.flags & (keepAlive | http10) {
+	case keepAlive: // and HTTP/1.1: what both sides assume anyway
+		return append(out, "\r\n\r\n"...)
+	case keepAlive | http10:
+		return append(out, "\r\n"+keepAliveField+"\r\n"...)
 	}
-	return append(out, "\r\n"...)
+	return append(out, "\r\n"+closeField+"\r\n"...)
 }
 
 // failure appends a short answer in words; allow is the value of Allow, or empty.
@@ -183,7 +177,7 @@ func (s *session) failure(out []byte, status, why, allow string) []byte {
 	out = append(out, "HTTP/1.1 "...)
 	out = append(out, status...)
 	out = append(out, "\r\n"...)
-	out = append(out, s.clock.date()...)
+	out = append(out, s.clock.now.Load().date...)
 	if allow != "" {
 		out = append(out, "Allow: "...)
 		out = append(out, allow...)
@@ -196,7 +190,6 @@ func (s *session) failure(out []byte, status, why, allow string) []byte {
 	}
 	out = append(out, "Content-Length: "...)
 	out = strconv.AppendInt(out, int64(length), 10)
-	out = append(out, "\r\n"...)
 	out = s.endHead(out)
 	if why == "" || s.req.method == headMethod {
 		return out

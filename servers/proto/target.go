@@ -108,11 +108,11 @@ func validAuthority(a []byte, optional bool) bool {
 	if port[0] != ':' || span(port[1:], digit) < len(port)-1 {
 		return false
 	}
-	p, ok := number(port[1:], 10)
-	if !optional && (len(host) == 0 || !ok || p == 0) {
-		return false
+	if optional {
+		return true
 	}
-	return p <= 65535
+	p, ok := number(port[1:], 10)
+	return len(host) > 0 && ok && p > 0 && p <= 65535
 }
 
 // validLiteral checks the inside of an IP literal. It is the one place that allocates for a valid
