@@ -1,0 +1,203 @@
+package cells
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"iomodels/bench/record"
+)
+
+// The workloads and topologies that have a chart or a table of their own. Others are
+// tabulated under their own name.
+const (
+	Closed = "closed" // as many requests in flight as connections: the ceiling
+	Open   = "open"   // a fixed offered load, timed from the intended send
+	Short  = "short"  // a connection per few requests
+	Mixed  = "mixed"  // few active connections among many that are open and silent
+	Split  = "split"  // server and generator on a CPU each
+	Shared = "shared" // both on one CPU: the sharpest measure of cost
+)
+
+// Scenario is what a table or chart has in common: everything of a cell except the model, the
+// number of connections and the offered load.
+type Scenario struct {
+	Proto, Workload, Topology string
+	Idle, Size, Pipeline      int
+	Path                      string
+}
+
+// ScenarioOf returns the scenario of a cell.
+func ScenarioOf(c record.Cell) Scenario {
+	return Scenario{c.Proto, c.Workload, c.Topology, c.Idle, c.Size, c.Pipeline, c.Path}
+}
+
+func (s Scenario) compare(o Scenario) int {
+	return cmp.Or(
+		cmp.Compare(s.Proto, o.Proto),
+		cmp.Compare(s.Workload, o.Workload),
+		-cmp.Compare(s.Topology, o.Topology), // split before shared
+		cmp.Compare(s.Idle, o.Idle),
+		cmp.Compare(s.Size, o.Size),
+		cmp.Compare(s.Pipeline, o.Pipeline),
+		cmp.Compare(s.Path, o.Path),
+	)
+}
+
+// String says what the load was, in words: "echo, closed loop, 64 B, a CPU each".
+func (s Scenario) String() string {
+	parts := []string{ProtoName(s.Proto), workloadName(s.Workload)}
+	if s.Path != "" {
+		parts = append(parts, "GET "+s.Path)
+	}
+	if s.Size > 0 {
+		parts = append(parts, Bytes.Tick(float64(s.Size)))
+	}
+	if s.Pipeline > 1 {
+		parts = append(parts, fmt.Sprintf("pipeline %d", s.Pipeline))
+	}
+	if s.Idle > 0 {
+		parts = append(parts, fmt.Sprintf("%s idle connections beside", Count.Tick(float64(s.Idle))))
+	}
+	return strings.Join(append(parts, topologyName(s.Topology)), ", ")
+}
+
+// ProtoName is the protocol as people write it.
+func ProtoName(proto string) string {
+	if proto == "http" {
+		return "HTTP/1.1"
+	}
+	return proto
+}
+
+func workloadName(w string) string {
+	switch w {
+	case Closed:
+		return "closed loop"
+	case Open:
+		return "open loop"
+	case Short:
+		return "short connections"
+	case Mixed:
+		return "few active connections among many silent ones"
+	}
+	return w
+}
+
+func topologyName(t string) string {
+	switch t {
+	case Split:
+		return "server and generator on a CPU each"
+	case Shared:
+		return "server and generator on the same CPU"
+	}
+	return t
+}
+
+// Scenarios returns the scenarios of a workload, protocol and topology, the one with most
+// groups first: that is the headline, others are variations of it. An empty topology means
+// any.
+func (s *Set) Scenarios(workload, proto, topology string) []Scenario {
+	size := map[Scenario]int{}
+	var out []Scenario
+	for _, g := range s.groups {
+		sc := ScenarioOf(g.Cell)
+		if sc.Workload != workload || sc.Proto != proto || (topology != "" && sc.Topology != topology) {
+			continue
+		}
+		if size[sc] == 0 {
+			out = append(out, sc)
+		}
+		size[sc]++
+	}
+	slices.SortStableFunc(out, func(a, b Scenario) int {
+		return cmp.Or(cmp.Compare(size[b], size[a]), a.compare(b))
+	})
+	return out
+}
+
+// Headline is the first of Scenarios, false if there is none.
+func (s *Set) Headline(workload, proto, topology string) (Scenario, bool) {
+	all := s.Scenarios(workload, proto, topology)
+	if len(all) == 0 {
+		return Scenario{}, false
+	}
+	return all[0], true
+}
+
+// In returns the groups of a scenario.
+func (s *Set) In(sc Scenario) []*Group {
+	return s.Groups(func(c record.Cell) bool { return ScenarioOf(c) == sc })
+}
+
+// Protos lists the protocols of the run: echo, then http, then others by name.
+func (s *Set) Protos() []string {
+	var out []string
+	for _, g := range s.groups {
+		out = append(out, g.Cell.Proto)
+	}
+	slices.Sort(out) // echo sorts before http
+	return slices.Compact(out)
+}
+
+// ConnsOf lists the numbers of connections of groups, ascending.
+func ConnsOf(groups []*Group) []int {
+	return distinct(groups, func(c record.Cell) int { return c.Conns })
+}
+
+// RatesOf lists the offered loads of groups, ascending.
+func RatesOf(groups []*Group) []float64 {
+	return distinct(groups, func(c record.Cell) float64 { return c.Rate })
+}
+
+func distinct[T cmp.Ordered](groups []*Group, of func(record.Cell) T) []T {
+	var out []T
+	for _, g := range groups {
+		out = append(out, of(g.Cell))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// AtConns returns those of groups that have n connections.
+func AtConns(groups []*Group, n int) []*Group {
+	return where(groups, func(c record.Cell) bool { return c.Conns == n })
+}
+
+// AtRate returns those of groups that were offered the rate.
+func AtRate(groups []*Group, rate float64) []*Group {
+	return where(groups, func(c record.Cell) bool { return c.Rate == rate })
+}
+
+// OfModel returns those of groups that one model served, in the order given.
+func OfModel(groups []*Group, model string) []*Group {
+	return where(groups, func(c record.Cell) bool { return c.Model == model })
+}
+
+func where(groups []*Group, keep func(record.Cell) bool) []*Group {
+	var out []*Group
+	for _, g := range groups {
+		if keep(g.Cell) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// TypicalConns picks the number of connections that single-point charts show: 1,000 where it
+// was measured, else the largest below it, else the smallest there is.
+func TypicalConns(groups []*Group) int {
+	const typical = 1000
+	conns := ConnsOf(groups)
+	if len(conns) == 0 {
+		return 0
+	}
+	best := conns[0]
+	for _, n := range conns {
+		if n <= typical {
+			best = n
+		}
+	}
+	return best
+}
