@@ -1,0 +1,175 @@
+package libgnet
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers/deadline"
+	"iomodels/servers/offload"
+	"iomodels/servers/proto"
+)
+
+const (
+	// queueMax bounds what a peer can make the server hold by sending without reading. Beyond it
+	// the connection is closed and the queue lost; it is above what two sockets hold by default.
+	queueMax = 96 << 20
+	// queueHigh is where a session that has more to say (proto.Again) is held back, for
+	// queuePause: gnet does not say when its queue has drained.
+	queueHigh  = 4 << 20
+	queuePause = 10 * time.Millisecond
+	// lingerTime is how long the input of a finished conversation is dropped; see proto.Linger.
+	lingerTime = 2 * time.Second
+)
+
+// conn is one connection. The goroutine of its loop owns it and everything in it.
+type conn struct {
+	gnet.Conn
+	loop     *loop
+	session  proto.Session // nil: refused
+	verdict  proto.Verdict // of the last Feed
+	phase    proto.Phase   // after it
+	busy     bool          // a worker runs the session
+	awaited  bool          // a timer will look whether the queue has drained
+	shut     bool          // our FIN is sent
+	gone     bool          // closed
+	touched  bool          // input came since the last sweep
+	answered bool          // and there was output
+	queued   int           // output that gnet held at the last sweep
+	due      deadline.Deadline
+}
+
+// advance runs the conversation as far as it gets.
+func (k *conn) advance() gnet.Action {
+	for !k.busy && !k.gone {
+		switch {
+		case k.verdict == proto.Close || k.verdict == proto.Linger:
+			return k.finish()
+		case k.verdict == proto.Again && k.OutboundBuffered() > queueHigh:
+			return k.lookAgain()
+		case k.verdict == proto.Continue && k.InboundBuffered() == 0:
+			return k.bounded()
+		case k.verdict == proto.Continue:
+			in, _ := k.Next(-1) // never fails: it takes what is there, without a copy
+			k.feed(in)
+		default:
+			k.feed(nil)
+		}
+	}
+	return k.bounded()
+}
+
+// feed runs the session on in, and sends the output.
+func (k *conn) feed(in []byte) {
+	if k.loop.pool != nil {
+		k.offload(in)
+		return
+	}
+	job := &k.loop.job
+	job.Session, job.In, job.Out = k.session, in, job.Out[:0]
+	job.Run()
+	k.fed(job)
+	if len(job.Out) > 0 {
+		// Write keeps nothing of it: what the socket does not take is copied to the queue. After
+		// an error the connection is closed already.
+		_, _ = k.Write(job.Out)
+	}
+	if cap(job.Out) > queueHigh { // one large answer must not cost its memory for ever
+		job.Out = nil
+	}
+}
+
+// offload runs the session on a worker. The input is gnet's and valid only now, so it is copied;
+// what arrives meanwhile stays in gnet's input buffer.
+func (k *conn) offload(in []byte) {
+	k.busy = true
+	k.loop.pool.Submit(&offload.Job{Session: k.session, In: bytes.Clone(in), Done: func(job *offload.Job) {
+		k.loop.handOver(func() error {
+			return k.AsyncWrite(job.Out, func(gnet.Conn, error) error {
+				k.busy = false
+				k.fed(job)
+				k.resume()
+				return nil
+			})
+		})
+	}})
+}
+
+// fed notes what a Feed brought.
+func (k *conn) fed(job *offload.Job) {
+	if job.Panic != nil {
+		k.loop.log.Errorf("a handler panicked: %v", job.Panic)
+	}
+	k.verdict, k.phase = job.Verdict, k.session.Phase()
+	k.touched, k.answered = true, k.answered || len(job.Out) > 0
+}
+
+// bounded closes a connection of which too much is held.
+func (k *conn) bounded() gnet.Action {
+	if k.gone || max(k.OutboundBuffered(), k.InboundBuffered()) <= queueMax {
+		return gnet.None
+	}
+	k.loop.log.Warnf("closed a connection that sends and does not read")
+	return gnet.Close
+}
+
+// finish ends the conversation when its output is sent: gnet would drop what is still queued.
+func (k *conn) finish() gnet.Action {
+	_, _ = k.Discard(-1) // never fails
+	switch {
+	case k.OutboundBuffered() > 0:
+		return k.lookAgain()
+	case k.verdict == proto.Close:
+		return gnet.Close
+	case !k.shut:
+		k.shut = true
+		_ = unix.Shutdown(k.Fd(), unix.SHUT_WR) // ENOTCONN: the peer is gone; gnet will see it
+		time.AfterFunc(lingerTime, func() { k.loop.post(k.close) })
+	}
+	return gnet.None
+}
+
+// lookAgain advances the conversation a little later.
+func (k *conn) lookAgain() gnet.Action {
+	if !k.awaited {
+		k.awaited = true
+		time.AfterFunc(queuePause, func() { k.loop.post(func() { k.awaited = false; k.resume() }) })
+	}
+	return k.bounded()
+}
+
+func (k *conn) resume() {
+	if k.advance() == gnet.Close {
+		k.close()
+	}
+}
+
+func (k *conn) close() {
+	if !k.gone {
+		_ = k.loop.events.Close(k.Conn) // fails only if the descriptor is not open, and it is
+	}
+}
+
+// settled reports whether nothing is in flight: no request begun, no answer owed.
+func (k *conn) settled() bool {
+	return !k.busy && k.verdict == proto.Continue && k.phase == proto.Idle &&
+		k.OutboundBuffered() == 0 && k.InboundBuffered() == 0
+}
+
+// overdue reports whether the peer has made no progress for longer than the policy allows. It is
+// worked out here and not per request, so no request reads the clock, and a time-out may strike
+// late by a sweep, never early.
+func (k *conn) overdue(now deadline.Tick) bool {
+	queued := k.OutboundBuffered()
+	wait := deadline.Waiting(k.phase, queued > 0)
+	if k.busy || k.shut {
+		wait = deadline.None
+	}
+	if k.touched || queued != k.queued || wait != k.due.Wait {
+		k.due = deadline.Policy(k.loop.cfg.Timeouts).Next(k.due, now, wait, k.answered)
+	}
+	k.touched, k.answered, k.queued = false, false, queued
+	return now >= k.due.Due
+}

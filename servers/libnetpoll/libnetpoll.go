@@ -1,0 +1,151 @@
+// Package libnetpoll runs our protocols on netpoll, the network library under the CloudWeGo RPC
+// and HTTP frameworks.
+//
+// # Idea
+//
+// A reactor for handlers that may block: netpoll's pollers read whatever arrives into the buffer
+// of its connection and start a goroutine for the handler, which answers by a call that blocks
+// until everything is sent. This package is the handler; the bytes come from the same
+// proto.Session as everywhere else.
+//
+//	netpoll's poller           goroutine: this package            proto.Session
+//	    │ epoll_wait                │                                  │
+//	    │ read into the             │                                  │
+//	    │ connection's buffer       │                                  │
+//	    ├─ go OnRequest ───────────▶│                                  │
+//	    │ (goes on reading)         ├─ Reader().Next(n), Feed ────────▶│
+//	    │                           │◀──── output, verdict ────────────┤
+//	    │                           ├─ Writer().WriteBinary, Flush: sendmsg
+//	    │◀─ what did not fit: EPOLLOUT, and the handler waits ─┤
+//
+// # Who does the I/O
+//
+// The pollers read, level-triggered, one read per event. The handler's goroutine writes the first
+// time; the poller sends the rest.
+//
+// # Who waits where
+//
+// A poller waits in epoll_wait, a handler in Flush. So a handler that blocks holds up nobody; the
+// price is a hand-over from the poller's thread to a goroutine for every request.
+//
+// # What a connection costs
+//
+// netpoll's connection object, two link buffers and our session; a goroutine only while a request
+// is handled.
+//
+// # What to watch
+//
+// What differs from netpoll's defaults. One poller per loop asked for: the default is one
+// per twenty CPUs, and the guide recommends GOMAXPROCS for heavy I/O. Handlers run by a plain go
+// statement and not through its goroutine pool, as the guide recommends for handlers that do not
+// grow the stack, and as its authors do in their own benchmark. Both settings, like the pollers
+// themselves, belong to the process: one process serves one configuration of this model, and its
+// pollers stay until the process ends.
+//
+// The size of a read cannot be set: it begins at 8 KiB and doubles, for each connection, whenever a
+// read fills it. So netpoll may take larger batches out of one system call than other models.
+//
+// A poller cannot be told to stop reading: while a handler waits in Flush its connection's input
+// grows, and all that can be done from outside is to close the connection at a bound, and so
+// inputMax does. And netpoll closes a connection when the peer has sent its FIN: what the handler
+// answers after that is lost. Both stand in KnownLimits.
+package libnetpoll
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudwego/netpoll"
+
+	"iomodels/servers"
+	"iomodels/servers/sock"
+)
+
+// Model is netpoll under our protocols.
+func Model() servers.Model {
+	return servers.Model{
+		Name:    "netpoll",
+		Summary: "netpoll, an event-loop library whose handlers may block; our protocol code as its handler",
+		Family:  servers.Library,
+		Card: servers.Card{
+			Loops:   "one epoll poller per CPU; the first of them also accepts",
+			Buffers: "one input buffer per connection, 8 KiB and more; input is read without bound while a handler waits",
+			Copies:  "none on input unless it spans buffers; one from input to output; small output once more",
+			Sockets: "as sock.Tune",
+			Parser:  "ours",
+			Handler: "on a goroutine per batch of input; with --offload on a worker pool, while the goroutine waits",
+		},
+		KnownLimits: []servers.KnownLimit{
+			{Case: "back-pressure", Reason: unbounded},
+			{Case: "write-timeout", Reason: "it strikes only when the peer stops sending: " + unbounded},
+			{Case: "half-close", Reason: deaf},
+			{Case: "half-close-slow-reader", Reason: unbounded + "; and " + deaf},
+			{Case: "half-close-request", Reason: deaf},
+		},
+		Serve: serve,
+	}
+}
+
+const (
+	unbounded = "a poller reads whenever there is input, also while the handler waits in Flush " +
+		"(poll_default_linux.go, handler); nothing pauses it, so we close a connection with too much input"
+	deaf = "at the peer's FIN the poller closes the connection, and every Flush from then on fails " +
+		"(poll_default_linux.go, handler: triggerHup; connection_impl.go, Flush: IsActive)"
+)
+
+func serve(ctx context.Context, cfg servers.Config) error {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return err
+	}
+	if err := process.configure(cfg); err != nil {
+		return err
+	}
+	s := newServer(cfg)
+	defer s.close()
+	events, err := netpoll.NewEventLoop(s.onRequest,
+		netpoll.WithOnPrepare(s.onPrepare), netpoll.WithWriteTimeout(cfg.Timeouts.Write))
+	if err != nil {
+		return fmt.Errorf("netpoll: new event loop: %w", err)
+	}
+	plain, err := sock.NetListen(ctx, cfg.Addr)
+	if err != nil {
+		return err
+	}
+	l, err := netpoll.ConvertListener(plain)
+	if err != nil {
+		plain.Close()
+		return fmt.Errorf("netpoll: convert the listener: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- events.Serve(&gate{Listener: l, server: s}) }()
+	cfg.Ready(plain.Addr())
+
+	select {
+	case err := <-ended:
+		return fmt.Errorf("netpoll on %s ended by itself: %w", plain.Addr(), err)
+	case <-ctx.Done():
+	}
+	return s.stop(events, ended)
+}
+
+// stop lets netpoll close its listener and wait, for the grace period, until no connection is busy.
+func (s *server) stop(events netpoll.EventLoop, ended <-chan error) error {
+	grace, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
+	defer cancel()
+	for {
+		// An error here means that the grace is over; closeAll is the remedy. Shutdown does
+		// nothing at all when it comes before Serve has begun: so it is called until Serve ends.
+		_ = events.Shutdown(grace)
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("netpoll: serve: %w", err)
+			}
+			s.closeAll()
+			return nil
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
