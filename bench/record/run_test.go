@@ -17,7 +17,9 @@ import (
 )
 
 func testEnv() record.Env {
-	return record.Env{Commit: "abc123", Profile: "quick", Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC), CPUs: 2}
+	return record.Env{
+		Commit: "abc123", Profile: "quick", CPUs: 2, Started: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC),
+	}
 }
 
 func testRecord(model string, block int) record.Record {
@@ -28,7 +30,9 @@ func testRecord(model string, block int) record.Record {
 	}
 	rec.Load.Response.P50, rec.Load.Response.P99 = 900_000, 2_000_000
 	rec.Load.Generator.CPUS = 0.5
-	rec.Server = record.Usage{CPUS: 0.25, CPUUserS: 0.05, CPUSysS: 0.2, RSSBase: 1 << 20, RSSIdle: 2 << 20, Syscalls: 50000}
+	rec.Server = record.Usage{
+		CPUS: 0.25, CPUUserS: 0.05, CPUSysS: 0.2, RSSBase: 1 << 20, RSSIdle: 2 << 20, Syscalls: 50000,
+	}
 	return rec
 }
 
@@ -71,15 +75,15 @@ func TestWhatWasAppendedIsRead(t *testing.T) {
 func TestDamagedRecords(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		damage  func(lines []string) string
+		damage  func(l []string) string // of the three lines
 		kept    int
 		warning string // must be in the first warning
 		corrupt int
 	}{
-		{"torn last line", func(l []string) string { return l[0] + "\n" + l[1] + "\n" + l[2][:40] }, 2, ":3: torn", 0},
-		{"last line without its line feed", func(l []string) string { return strings.Join(l, "\n") }, 3, "", 0},
-		{"bad line in the middle", func(l []string) string { return l[0] + "\n{]\n" + l[2] + "\n" }, 2, ":2: unreadable", 1},
-		{"whole last line that is bad", func(l []string) string { return l[0] + "\n" + l[1] + "\nxx\n" }, 2, ":3: unreadable", 1},
+		{"torn tail", func(l []string) string { return l[0] + "\n" + l[1] + "\n" + l[2][:40] }, 2, ":3: torn", 0},
+		{"line feed lost", func(l []string) string { return strings.Join(l, "\n") }, 3, "", 0},
+		{"bad line", func(l []string) string { return l[0] + "\n{]\n" + l[2] + "\n" }, 2, ":2: unreadable", 1},
+		{"bad whole last line", func(l []string) string { return l[0] + "\n" + l[1] + "\nx\n" }, 2, ":3: unreadable", 1},
 		{"a record twice", func(l []string) string { return l[0] + "\n" + l[0] + "\n" }, 1, ":2: repeats", 1},
 		{"empty file", func([]string) string { return "" }, 0, "", 0},
 	} {
@@ -95,7 +99,8 @@ func TestDamagedRecords(t *testing.T) {
 			if len(run.Records) != tc.kept || run.Corrupt != tc.corrupt {
 				t.Errorf("kept %d, corrupt %d; want %d, %d", len(run.Records), run.Corrupt, tc.kept, tc.corrupt)
 			}
-			if got := strings.Join(run.Warnings, "\n"); (tc.warning == "") != (got == "") || !strings.Contains(got, tc.warning) {
+			got := strings.Join(run.Warnings, "\n")
+			if (tc.warning == "") != (got == "") || !strings.Contains(got, tc.warning) {
 				t.Errorf("warnings %q, want one with %q", got, tc.warning)
 			}
 		})

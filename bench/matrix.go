@@ -1,0 +1,229 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"iomodels/bench/record"
+	"iomodels/loadgen"
+)
+
+// The workloads: what the generator does. Their names stand in records, flags and charts.
+const (
+	Closed = "closed" // as many requests in flight as connections: the ceiling, and the cost at it
+	Open   = "open"   // a fixed offered load, Poisson, timed from the intended send: what a user waits
+	Short  = "short"  // one request per connection: the price of accept and close
+	Mixed  = "mixed"  // few active connections among many that are open and silent
+)
+
+// The topologies: where server and generator run.
+const (
+	Split  = "split"  // a set of CPUs each
+	Shared = "shared" // both on the same CPUs: the generator becomes a yardstick for the server
+)
+
+// Timing is how long the parts of a cell take.
+type Timing struct {
+	Settle time.Duration // silence after the connects, while idle memory is read
+	Warmup time.Duration // load that is not measured; the same for every model, never tuned
+	Window time.Duration // the measured part
+}
+
+// Step is one planned cell: what to measure, how, and how often.
+type Step struct {
+	Cell   record.Cell
+	Blocks int // repetitions, each with fresh processes
+	Timing
+	PerConn  int     // requests per connection; 0: the connection stays
+	RampPerS float64 // connections opened per second; 0: as fast as they come
+	Timeout  time.Duration
+}
+
+// Visit is one measurement to make: a step in a block.
+type Visit struct {
+	Step  Step
+	Block int
+}
+
+// Key names the measurement in a run.
+func (v Visit) Key() record.Key { return record.Key{Cell: v.Step.Cell, Block: v.Block} }
+
+// Plan is the load of the step against a server at addr. The seed differs between blocks and
+// not between models: all models of a block get the same arrivals.
+func (v Visit) Plan(addr string, seed uint64) loadgen.Plan {
+	c := v.Step.Cell
+	arrival := "closed"
+	if c.Rate > 0 {
+		arrival = "poisson"
+	}
+	return loadgen.Plan{
+		Addr: addr, Proto: c.Proto, Path: c.Path, Conns: c.Conns, Idle: c.Idle, Size: c.Size,
+		Duration: v.Step.Window, Warmup: v.Step.Warmup, Rate: c.Rate, Arrival: arrival,
+		Pipeline: c.Pipeline, RequestsPerConn: v.Step.PerConn, RampPerS: v.Step.RampPerS,
+		Timeout: v.Step.Timeout, Seed: seed + uint64(v.Block),
+	}
+}
+
+// Matrix is the plan of a run.
+type Matrix struct {
+	Profile string
+	Steps   []Step
+}
+
+// Blocks is the most repetitions of any step.
+func (m Matrix) Blocks() int {
+	most := 0
+	for _, s := range m.Steps {
+		most = max(most, s.Blocks)
+	}
+	return most
+}
+
+// Models lists the models of the plan, in its order.
+func (m Matrix) Models() []string {
+	return m.distinct(func(s Step) string { return s.Cell.Model })
+}
+
+// Workloads lists the workloads of the plan, in its order.
+func (m Matrix) Workloads() []string {
+	return m.distinct(func(s Step) string { return s.Cell.Workload })
+}
+
+func (m Matrix) distinct(of func(Step) string) []string {
+	var out []string
+	for _, s := range m.Steps {
+		if name := of(s); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Keep returns the plan with only those steps.
+func (m Matrix) Keep(keep func(Step) bool) Matrix {
+	var steps []Step
+	for _, s := range m.Steps {
+		if keep(s) {
+			steps = append(steps, s)
+		}
+	}
+	return Matrix{Profile: m.Profile, Steps: steps}
+}
+
+// OnOneCPU returns the plan for a machine with a single CPU: there is no split, so what was
+// planned for it runs shared, and what was planned both ways runs once.
+func (m Matrix) OnOneCPU() Matrix {
+	seen := map[record.Cell]bool{}
+	out := Matrix{Profile: m.Profile}
+	for _, s := range m.Steps {
+		s.Cell.Topology = Shared
+		if !seen[s.Cell] {
+			seen[s.Cell] = true
+			out.Steps = append(out.Steps, s)
+		}
+	}
+	return out
+}
+
+// Describe writes the plan into the description of a run.
+func (m Matrix) Describe(env *record.Env) {
+	env.Profile, env.Blocks = m.Profile, m.Blocks()
+	env.Plan, env.Repeats = nil, nil
+	for _, s := range m.Steps {
+		env.Plan = append(env.Plan, s.Cell)
+		env.Repeats = append(env.Repeats, s.Blocks)
+	}
+}
+
+// Order is the order of measurement. Blocks follow each other; inside a block the conditions
+// (everything of a cell but its model) come in random order, and inside a condition the
+// models come in random order, one right after the other. So whatever drifts over minutes hits
+// all models of a condition alike, and no model always follows the same neighbour. The seed
+// replays the order.
+func (m Matrix) Order(seed uint64) []Visit {
+	var visits []Visit
+	for block := range m.Blocks() {
+		rng := rand.New(rand.NewPCG(seed, uint64(block)))
+		conditions := m.conditions(block)
+		rng.Shuffle(len(conditions), func(i, j int) { conditions[i], conditions[j] = conditions[j], conditions[i] })
+		for _, steps := range conditions {
+			for _, i := range rng.Perm(len(steps)) {
+				visits = append(visits, Visit{steps[i], block})
+			}
+		}
+	}
+	return visits
+}
+
+// conditions groups the steps of a block that differ by model only, in the order of the plan.
+func (m Matrix) conditions(block int) [][]Step {
+	index := map[record.Cell]int{}
+	var out [][]Step
+	for _, s := range m.Steps {
+		if block >= s.Blocks {
+			continue
+		}
+		condition := s.Cell
+		condition.Model = ""
+		at, known := index[condition]
+		if !known {
+			at = len(out)
+			index[condition] = at
+			out = append(out, nil)
+		}
+		out[at] = append(out[at], s)
+	}
+	return out
+}
+
+// What a visit takes beside its timing, on two cores: for estimates only.
+const (
+	startAndStop   = 260 * time.Millisecond // two processes up and down, the samples, one synced line
+	connectPerConn = 45 * time.Microsecond  // connect, accept and close
+	shortDrain     = 50 * time.Millisecond
+)
+
+// Estimate is about how long one visit of the step takes.
+func (s Step) Estimate() time.Duration {
+	conns := s.Cell.Conns + s.Cell.Idle
+	connect := time.Duration(conns) * connectPerConn
+	if s.RampPerS > 0 {
+		connect = max(connect, time.Duration(float64(conns)/s.RampPerS*float64(time.Second)))
+	}
+	return startAndStop + connect + s.Settle + s.Warmup + s.Window + shortDrain
+}
+
+// Estimate is about how long the visits take.
+func Estimate(visits []Visit) time.Duration {
+	var sum time.Duration
+	for _, v := range visits {
+		sum += v.Step.Estimate()
+	}
+	return sum
+}
+
+// CellName says in a few words which cell it is: "reactor http c=1000 open 20000/s".
+func CellName(c record.Cell) string {
+	name := fmt.Sprintf("%s %s c=%d", c.Model, c.Proto, c.Conns)
+	if c.Workload != Closed {
+		name += " " + c.Workload
+	}
+	for _, part := range []struct {
+		show bool
+		text string
+	}{
+		{c.Rate > 0, fmt.Sprintf("%g/s", c.Rate)},
+		{c.Idle > 0, fmt.Sprintf("idle=%d", c.Idle)},
+		{c.Size > 0 && c.Size != DefaultSize, fmt.Sprintf("size=%d", c.Size)},
+		{c.Pipeline > 1, fmt.Sprintf("pipeline=%d", c.Pipeline)},
+		{c.Path != "", c.Path},
+		{c.Topology == Shared, "one CPU"},
+	} {
+		if part.show {
+			name += " " + part.text
+		}
+	}
+	return name
+}

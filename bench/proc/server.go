@@ -1,0 +1,128 @@
+package proc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"iomodels/bench/record"
+)
+
+// exitUnavailable is the exit code of a netserve whose model this machine cannot run.
+const exitUnavailable = 3
+
+// ServerSpec says which server to start.
+type ServerSpec struct {
+	Program     string
+	Model       string
+	Proto       string
+	CPUs        []int
+	Count       *Counter      // nil: no counting
+	ReadyWithin time.Duration // then it is given up and killed
+}
+
+// Server is a running netserve that accepts connections at Addr.
+type Server struct {
+	*Child
+	Addr string
+}
+
+// StartError says why a server did not come up, with its last words.
+type StartError struct {
+	Model       string
+	Why         string
+	Stderr      string
+	Unavailable bool // this machine cannot run the model: to be skipped, not counted as a failure
+}
+
+func (e *StartError) Error() string {
+	return WithTail(fmt.Sprintf("server %s %s", e.Model, e.Why), e.Stderr)
+}
+
+// WithTail joins a message and the end of a child's standard error.
+func WithTail(message, tail string) string {
+	if tail == "" {
+		return message + " (its standard error is empty)"
+	}
+	return message + ": " + tail
+}
+
+// readyLine is what netserve prints when it accepts connections.
+type readyLine struct {
+	Ready string `json:"ready"`
+	Pid   int    `json:"pid"`
+}
+
+// Serve starts a server and waits until it accepts connections. On error nothing is left
+// running; a server that did not come up is a *StartError.
+func Serve(ctx context.Context, spec ServerSpec) (*Server, error) {
+	ready := make(chan readyLine, 1)
+	stdout := &lineWriter{each: func(line []byte) {
+		var r readyLine
+		if json.Unmarshal(line, &r) == nil && r.Ready != "" {
+			select {
+			case ready <- r:
+			default: // said so before
+			}
+		}
+	}}
+	child, err := Start(Spec{
+		Path:   spec.Program,
+		Args:   []string{"--model", spec.Model, "--proto", spec.Proto, "--addr", "127.0.0.1:0"},
+		CPUs:   spec.CPUs,
+		Count:  spec.Count,
+		Stdout: stdout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	failed := func(why string) error {
+		child.Kill()
+		exit := child.Exit()
+		return &StartError{Model: spec.Model, Why: why, Stderr: child.Tail(), Unavailable: exit.Code == exitUnavailable}
+	}
+	patience := time.NewTimer(spec.ReadyWithin)
+	defer patience.Stop()
+	select {
+	case r := <-ready:
+		if r.Pid != child.Pid() {
+			return nil, failed(fmt.Sprintf("says it has pid %d, was started as %d", r.Pid, child.Pid()))
+		}
+		return &Server{Child: child, Addr: r.Ready}, nil
+	case <-child.Exited():
+		return nil, failed("ended before it accepted connections, " + child.Exit().String())
+	case <-patience.C:
+		return nil, failed(fmt.Sprintf("did not accept connections within %v", spec.ReadyWithin))
+	case <-ctx.Done():
+		child.Kill()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// listPatience bounds the asking for the list of models: probing io_uring takes no time.
+const listPatience = 10 * time.Second
+
+// Models asks the server program which models it has and which of them run here.
+func Models(ctx context.Context, program string) ([]record.ModelInfo, error) {
+	var out bytes.Buffer
+	child, err := Start(Spec{Path: program, Args: []string{"--list", "--json"}, Stdout: &out})
+	if err != nil {
+		return nil, err
+	}
+	patience := time.AfterFunc(listPatience, child.Kill)
+	defer patience.Stop()
+	uncancel := context.AfterFunc(ctx, child.Kill)
+	defer uncancel()
+	<-child.Exited()
+	if exit := child.Exit(); exit != (Exit{}) {
+		return nil, errors.New(WithTail(fmt.Sprintf("%s --list --json: %v", program, exit), child.Tail()))
+	}
+	var models []record.ModelInfo
+	if err := json.Unmarshal(out.Bytes(), &models); err != nil {
+		return nil, fmt.Errorf("%s --list --json: %w", program, err)
+	}
+	return models, nil
+}
