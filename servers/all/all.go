@@ -1,0 +1,25 @@
+// Package all is the registry: every model of the suite, one line each, in the order in which
+// tables and charts show them. A model is in the suite when it is in this list; --list, the
+// matrix, colours and report rows follow.
+package all
+
+import (
+	"iomodels/servers"
+	"iomodels/servers/goroutine"
+	"iomodels/servers/libgnet"
+	"iomodels/servers/libnetpoll"
+	"iomodels/servers/reactor"
+	"iomodels/servers/thread"
+)
+
+// Models returns every model, in chart order.
+func Models() []servers.Model {
+	return []servers.Model{
+		goroutine.Model(),
+		thread.Model(),
+		reactor.Model(),
+		reactor.EdgeModel(),
+		libgnet.Model(),
+		libnetpoll.Model(),
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"iomodels/servers"
+)
+
+// row is one model of --list --json.
+type row struct {
+	Name        string               `json:"name"`
+	Family      servers.Family       `json:"family"`
+	Summary     string               `json:"summary"`
+	Protocols   []string             `json:"protocols"`
+	Available   bool                 `json:"available"`
+	Reason      string               `json:"reason"` // why not
+	Card        servers.Card         `json:"card"`
+	KnownLimits []servers.KnownLimit `json:"known_limits"`
+}
+
+// list prints the models and whether they run on this machine.
+func list(w io.Writer, models []servers.Model, asJSON bool) error {
+	rows := make([]row, 0, len(models))
+	for _, m := range models {
+		rows = append(rows, rowOf(m))
+	}
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(rows)
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "MODEL\tFAMILY\tPROTOCOLS\tHERE\tSUMMARY")
+	for _, r := range rows {
+		here := "yes"
+		if !r.Available {
+			here = "no"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Family, strings.Join(r.Protocols, ","), here, r.Summary)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if !r.Available {
+			fmt.Fprintf(w, "%s is not available here: %s\n", r.Name, r.Reason)
+		}
+		for _, l := range r.KnownLimits {
+			fmt.Fprintf(w, "%s, known limit: %s: %s\n", r.Name, l.Case, l.Reason)
+		}
+	}
+	return nil
+}
+
+func rowOf(m servers.Model) row {
+	r := row{
+		Name: m.Name, Family: m.Family, Summary: m.Summary, Protocols: m.Protocols,
+		Available: true, Card: m.Card, KnownLimits: m.KnownLimits,
+	}
+	if r.Protocols == nil {
+		r.Protocols = []string{"echo", "http"}
+	}
+	if r.KnownLimits == nil {
+		r.KnownLimits = []servers.KnownLimit{}
+	}
+	if m.Available != nil {
+		if err := m.Available(); err != nil {
+			r.Available, r.Reason = false, err.Error()
+		}
+	}
+	return r
+}
