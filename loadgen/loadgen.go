@@ -27,13 +27,15 @@ type Plan struct {
 	Engine          string        `json:"engine"`            // epoll or uring
 	Seed            uint64        `json:"seed"`              // of every random choice
 	Choice          string        `json:"choice"`            // which connection takes a due request: any-idle or pinned
+	Settle          time.Duration `json:"settle_ns"`         // all connections open and idle, before the warm-up
+	Interval        time.Duration `json:"interval_ns"`       // length of a tick of the time series; 0: chosen from the plan
 }
 
 // Summary is what one run measured. All times are nanoseconds, all counts are exact.
 type Summary struct {
 	Plan        Plan        `json:"plan"`
 	ElapsedS    float64     `json:"elapsed_s"`   // the measured part, without warm-up
-	RatePerS    float64     `json:"rate_per_s"`  // verified replies per second of ElapsedS
+	RatePerS    float64     `json:"rate_per_s"`  // WindowOK per second of ElapsedS
 	BytesIn     uint64      `json:"bytes_in"`    // received on the wire in the measured part
 	BytesOut    uint64      `json:"bytes_out"`   // sent on the wire in the measured part
 	Requests    Requests    `json:"requests"`    // conservation: see Requests
@@ -47,15 +49,37 @@ type Summary struct {
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words
 	Generator   Generator   `json:"generator"`
 	Interrupted bool        `json:"interrupted,omitempty"`
+	WarmupOK    uint64      `json:"warmup_ok"` // verified replies to requests that were due in the warm-up
+	WindowOK    uint64      `json:"window_ok"` // verified replies received within ElapsedS, whenever sent
+	Totals      Totals      `json:"totals"`    // of the whole run, to be held against the server's own counts
+	Little      Little      `json:"little"`    // does the bookkeeping agree with itself?
 }
 
-// Requests are the counts of the measured part. Nothing is lost:
+// Totals are counts of the whole run, warm-up and drain included.
+type Totals struct {
+	OK       uint64 `json:"ok"`        // verified replies
+	BytesIn  uint64 `json:"bytes_in"`  // received
+	BytesOut uint64 `json:"bytes_out"` // sent
+}
+
+// Little holds the two sides of Little's law for the measured part: the mean number of requests
+// in flight, integrated over time, and the rate of replies times their mean service time. They
+// are counted independently of each other, so a wide gap means that something was miscounted,
+// or that the load was not steady.
+type Little struct {
+	InFlight    float64 `json:"in_flight"`
+	RateXTime   float64 `json:"rate_x_service"`
+	ResidualPct float64 `json:"residual_pct"` // of InFlight
+}
+
+// Requests are the counts of the requests that were due in the measured part, and of whatever
+// became of them until the end of the drain. Nothing is lost:
 // Scheduled = Sent + Unsent, and Sent = OK + Timeouts + InFlight + the sum of Errors.
 type Requests struct {
 	Scheduled uint64            `json:"scheduled"` // became due
-	Sent      uint64            `json:"sent"`      // were written, whole or in part
+	Sent      uint64            `json:"sent"`      // were given to a connection to be written
 	OK        uint64            `json:"ok"`        // whole, verified replies
-	Unsent    uint64            `json:"unsent"`    // became due but never found a free connection
+	Unsent    uint64            `json:"unsent"`    // became due but found no free connection in time; also censored
 	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; also in Response, censored
 	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; also censored
 	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, malformed, wrong-body, status-5xx, ...
@@ -73,16 +97,20 @@ type Connections struct {
 // Latency is a distribution. Curve holds the points of a percentile chart: it ends where the
 // sample stops to support more (1 - 1/n).
 type Latency struct {
-	Count  uint64     `json:"count"`
-	Mean   float64    `json:"mean"`
-	P50    int64      `json:"p50"`
-	P90    int64      `json:"p90"`
-	P99    int64      `json:"p99"`
-	P999   int64      `json:"p99_9"`
-	P9999  int64      `json:"p99_99"`
-	Max    int64      `json:"max"`
-	Marked []string   `json:"unsupported,omitempty"` // percentiles above that have too few samples behind them
-	Curve  []Quantile `json:"curve,omitempty"`
+	Count  uint64   `json:"count"`
+	Mean   float64  `json:"mean"`
+	P50    int64    `json:"p50"`
+	P90    int64    `json:"p90"`
+	P99    int64    `json:"p99"`
+	P999   int64    `json:"p99_9"`
+	P9999  int64    `json:"p99_99"`
+	Max    int64    `json:"max"`
+	Marked []string `json:"unsupported,omitempty"`  // percentiles above that have too few samples behind them
+	Bounds []string `json:"lower_bounds,omitempty"` // percentiles above that censored samples reach: the truth is no less
+	// Censored samples are in Count: requests that timed out, were still in flight at the end, or
+	// were never sent. How long they would have taken is known only from below.
+	Censored uint64     `json:"censored,omitempty"`
+	Curve    []Quantile `json:"curve,omitempty"`
 }
 
 // Quantile is one point of a percentile curve.
@@ -106,12 +134,17 @@ type Interval struct {
 
 // Generator is what the run cost the generator itself: the basis of the verdict.
 type Generator struct {
-	CPUUserS  float64 `json:"cpu_user_s"`  // in the measured part
-	CPUSysS   float64 `json:"cpu_sys_s"`   // in the measured part
-	CPUS      float64 `json:"cpu_s"`       // the same from schedstat, exact to 1 ns
-	RunDelayS float64 `json:"run_delay_s"` // time its threads waited for a CPU
-	GCPauseS  float64 `json:"gc_pause_s"`
-	StealS    float64 `json:"steal_s"` // taken by the hypervisor, whole machine
+	CPUUserS    float64 `json:"cpu_user_s"`  // in the measured part
+	CPUSysS     float64 `json:"cpu_sys_s"`   // in the measured part
+	CPUS        float64 `json:"cpu_s"`       // the same from schedstat, exact to 1 ns
+	RunDelayS   float64 `json:"run_delay_s"` // time its threads waited for a CPU
+	GCPauseS    float64 `json:"gc_pause_s"`
+	StealS      float64 `json:"steal_s"`       // taken by the hypervisor, whole machine
+	RunDelayPct float64 `json:"run_delay_pct"` // RunDelayS of the busiest-waiting loop, of ElapsedS
+	LoopCPUPct  float64 `json:"loop_cpu_pct"`  // CPU of the busiest loop, of ElapsedS
+	GCs         uint32  `json:"gcs"`           // garbage collections in the measured part
+	LateP99     int64   `json:"late_p99_ns"`   // how late the loops took notice of due requests: their own delay
+	LateMax     int64   `json:"late_max_ns"`
 	// StartNS and EndNS are CLOCK_MONOTONIC at the edges of the measured part: whoever reads
 	// the server's counters can cut them to the same window.
 	StartNS int64 `json:"start_ns"`

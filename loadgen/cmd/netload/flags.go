@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"iomodels/loadgen"
+)
+
+// options are the command line: a plan, and where the result goes.
+type options struct {
+	plan     loadgen.Plan
+	json     bool
+	phases   bool
+	progress bool
+	orphan   bool
+	hgrm     string
+	csv      string
+}
+
+func (o *options) register(f *pflag.FlagSet) {
+	p := &o.plan
+	f.SortFlags = false
+	f.StringVar(&p.Addr, "addr", "", "`HOST:PORT` of the server")
+	f.StringVar(&p.Proto, "proto", "echo", "echo or http")
+	f.StringVar(&p.Path, "path", "", "HTTP request `target` (default /); /echo is posted to with --size bytes")
+	count(f, &p.Conns, "conns", 1, "connections that carry requests")
+	count(f, &p.Size, "size", 64, "bytes per echo message, or per POST body")
+	f.DurationVar(&p.Duration, "duration", 10*time.Second, "length of the measured part")
+	f.DurationVar(&p.Warmup, "warmup", 0, "load before the measured part, counted apart")
+	rate(f, &p.Rate, "rate", "offered load in requests per second, over all connections; without it: closed loop")
+	f.StringVar(&p.Arrival, "arrival", "", "closed, constant, poisson or burst:`N` (default closed, with --rate constant)")
+	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle, "connection for a due request: any-idle or pinned")
+	count(f, &p.Pipeline, "pipeline", 1, "requests in flight per connection")
+	count(f, &p.RequestsPerConn, "requests-per-conn", 0, "requests per connection, then it is replaced; 0: never")
+	count(f, &p.Idle, "idle", 0, "further connections that are held and say nothing")
+	rate(f, &p.RampPerS, "ramp", "connections opened per second; 0: as fast as they come")
+	f.DurationVar(&p.Settle, "settle", 0, "hold all connections open and idle before the warm-up")
+	f.DurationVar(&p.Timeout, "timeout", 5*time.Second, "per request, per connect, and for the drain")
+	count(f, &p.Sources, "sources", 0, "source addresses 127.0.0.2 ...; 0: as many as the plan needs")
+	count(f, &p.Loops, "loops", 1, "event loops, each a thread")
+	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0], strings.Join(loadgen.Engines(), " or "))
+	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
+	f.DurationVar(&p.Interval, "interval", 0, "tick of the time series; 0: chosen from --duration")
+	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	f.StringVar(&o.hgrm, "hgrm", "", "write the response time distribution to `FILE`, for HdrHistogram plotters")
+	f.StringVar(&o.csv, "csv", "", "write the time series to `FILE`")
+	f.BoolVar(&o.progress, "progress", false, "show a live line on stderr even if that is not a terminal")
+	f.BoolVar(&o.phases, "phases", false, "print a JSON line on stderr when a phase begins")
+	f.BoolVar(&o.orphan, "die-with-parent", false, "be killed when the thread that started this program ends")
+}
+
+// complete finds what the flags cannot express.
+func (o *options) complete(f *pflag.FlagSet) error {
+	for _, name := range []string{"conns", "size", "pipeline", "loops", "duration", "timeout"} {
+		if flag := f.Lookup(name); flag.Changed && (flag.Value.String() == "0" || flag.Value.String() == "0s") {
+			return fmt.Errorf("--%s is 0: want more", name)
+		}
+	}
+	if flag := f.Lookup("rate"); flag.Changed && o.plan.Rate == 0 {
+		return errors.New("--rate is 0: want more, or leave it out for a closed loop")
+	}
+	_, err := o.plan.WithDefaults()
+	return err
+}
+
+// dieWithParent asks the kernel to kill this process when its parent ends, so that a killed
+// benchmark leaves no load behind. The parent may have ended before the request.
+func dieWithParent() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl PR_SET_PDEATHSIG", err)
+	}
+	if os.Getppid() == 1 {
+		return errOrphan
+	}
+	return nil
+}
+
+// number is a flag that understands 10k, 2.5m and 5k/s.
+type number struct {
+	set  func(float64) error
+	text func() string
+	kind string
+}
+
+func (n number) String() string {
+	if n.text == nil { // pflag asks a zero value
+		return ""
+	}
+	return n.text()
+}
+
+func (n number) Type() string { return n.kind }
+
+func (n number) Set(s string) error {
+	digits, factor := strings.TrimSuffix(s, "/s"), 1.0
+	for suffix, f := range map[string]float64{"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6} {
+		if cut, ok := strings.CutSuffix(digits, suffix); ok {
+			digits, factor = cut, f
+		}
+	}
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return errors.New("want a number such as 200, 10k or 2m")
+	}
+	return n.set(v * factor)
+}
+
+func count(f *pflag.FlagSet, to *int, name string, value int, usage string) {
+	*to = value
+	f.Var(number{
+		kind: "N", text: func() string { return strconv.Itoa(*to) },
+		set: func(v float64) error {
+			if v < 0 || v > math.MaxInt32 || v != math.Trunc(v) {
+				return errors.New("want a whole number, 0 or more")
+			}
+			*to = int(v)
+			return nil
+		},
+	}, name, usage)
+}
+
+func rate(f *pflag.FlagSet, to *float64, name, usage string) {
+	f.Var(number{
+		kind: "N", text: func() string { return strconv.FormatFloat(*to, 'g', -1, 64) },
+		set: func(v float64) error {
+			if v < 0 {
+				return errors.New("want 0 or more")
+			}
+			*to = v
+			return nil
+		},
+	}, name, usage)
+}
+
+// didYouMean adds the nearest flag to the complaint about an unknown one.
+func didYouMean(f *pflag.FlagSet, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	best, distance := "", len(name)/2+1
+	f.VisitAll(func(flag *pflag.Flag) {
+		if d := editDistance(name, flag.Name); d < distance {
+			best, distance = flag.Name, d
+		}
+	})
+	if best == "" {
+		return fmt.Errorf("%w (see --help)", err)
+	}
+	return fmt.Errorf("%w: did you mean --%s?", err, best)
+}
+
+// editDistance counts the insertions, deletions and replacements that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = slices.Min([]int{cost, row[j] + 1, row[j+1] + 1})
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"iomodels/loadgen"
+)
+
+// write prints the result and writes the files that were asked for.
+func (o *options) write(w io.Writer, s loadgen.Summary, h loadgen.Histograms) error {
+	err := toFile(o.hgrm, func(w io.Writer) error { return h.Response.WriteHGRM(w, float64(time.Millisecond)) })
+	err = errors.Join(err, toFile(o.csv, func(w io.Writer) error { return writeCSV(w, s.Intervals) }))
+	if o.json {
+		return errors.Join(err, json.NewEncoder(w).Encode(s))
+	}
+	return errors.Join(err, writeTable(w, s))
+}
+
+// toFile writes a whole file or none: the name appears when the content is complete.
+func toFile(name string, write func(io.Writer) error) (err error) {
+	if name == "" {
+		return nil
+	}
+	partial := name + ".partial"
+	f, err := os.Create(partial)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(partial)
+		}
+	}()
+	out := bufio.NewWriter(f)
+	if err := errors.Join(write(out), out.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return os.Rename(partial, name)
+}
+
+func writeCSV(w io.Writer, intervals []loadgen.Interval) error {
+	fmt.Fprintln(w, "at_s,phase,ok,errors,opened,open,p50_ns,p99_ns,max_lag_ns")
+	for _, i := range intervals {
+		if _, err := fmt.Fprintf(w, "%.6f,%s,%d,%d,%d,%d,%d,%d,%d\n",
+			i.AtS, i.Phase, i.OK, i.Errors, i.Opened, i.Open, i.P50, i.P99, i.MaxLag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeTable is the result for people. It leads with what a user of the server would feel.
+func writeTable(w io.Writer, s loadgen.Summary) error {
+	fmt.Fprintf(w, "%s\n\n", title(s.Plan))
+	times := tabwriter.NewWriter(w, 0, 8, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(times, "  \tp50\tp90\tp99\tp99.9\tp99.99\tmax\tmean\t\n")
+	row(times, "response time", s.Response)
+	row(times, "service time", s.Service)
+	if s.Lag.Count > 0 {
+		row(times, "lag", s.Lag)
+	}
+	row(times, "connect", s.Connect)
+	if err := times.Flush(); err != nil {
+		return err
+	}
+	if line := explain(s); line != "" {
+		fmt.Fprintf(w, "\n%s\n", line)
+	}
+	facts := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(facts)
+	r := s.Requests
+	fmt.Fprintf(facts, "rate\t%s verified replies per second over %.3g s\n", thousands(s.RatePerS), s.ElapsedS)
+	fmt.Fprintf(facts, "requests\t%s sent, %s ok%s\n", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
+	fmt.Fprintf(facts, "connections\t%d of %d open at most, %d opened%s\n",
+		s.Connections.Peak, s.Connections.Target, s.Connections.Opened, counts(", failed: ", s.Connections.Failed))
+	fmt.Fprintf(facts, "in flight\t%.1f on average; rate x service time gives %.1f (Little's law)\n",
+		s.Little.InFlight, s.Little.RateXTime)
+	fmt.Fprintf(facts, "generator\t%.2f s of CPU (%.0f %% system), busiest loop %.0f %%, waited for a CPU %.1f %%\n",
+		s.Generator.CPUS, systemShare(s.Generator), s.Generator.LoopCPUPct, s.Generator.RunDelayPct)
+	fmt.Fprintf(facts, "verdict\t%s\n", s.Verdict)
+	for _, reason := range s.Reasons {
+		fmt.Fprintf(facts, "\t- %s\n", reason)
+	}
+	return facts.Flush()
+}
+
+func title(p loadgen.Plan) string {
+	what := p.Proto
+	if p.Path != "" {
+		what += " " + p.Path
+	}
+	load := "closed loop"
+	if p.Rate > 0 {
+		load = fmt.Sprintf("%s requests per second, %s, %s", thousands(p.Rate), p.Arrival, p.Choice)
+	}
+	idle := ""
+	if p.Idle > 0 {
+		idle = fmt.Sprintf(" and %d idle", p.Idle)
+	}
+	return fmt.Sprintf("%s at %s: %d connections%s, %s", what, p.Addr, p.Conns, idle, load)
+}
+
+func row(w io.Writer, name string, l loadgen.Latency) {
+	fmt.Fprintf(w, "  %s\t", name)
+	for _, p := range []struct {
+		name string
+		ns   int64
+	}{{"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99_9", l.P999}, {"p99_99", l.P9999}} {
+		mark := ""
+		if contains(l.Bounds, p.name) {
+			mark = ">="
+		}
+		if contains(l.Marked, p.name) || l.Count == 0 {
+			fmt.Fprint(w, "-\t") // too few samples to say
+			continue
+		}
+		fmt.Fprintf(w, "%s%s\t", mark, short(p.ns))
+	}
+	fmt.Fprintf(w, "%s\t%s\t\n", short(l.Max), short(int64(l.Mean)))
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// explain says in one line why response and service time part, when they do.
+func explain(s loadgen.Summary) string {
+	if s.Lag.Count == 0 {
+		return "Closed loop: a stalled server is sent less, so stalls hardly show here. Use --rate to see what users wait."
+	}
+	if s.Response.P99 < s.Service.P99+s.Service.P99/10 && s.Response.Max < 2*s.Service.Max {
+		return ""
+	}
+	return "Response time counts from when a request was due, service time from when it was sent: the difference was\n" +
+		"spent waiting for a free connection (or for this generator, see lag and verdict). Users feel the response time."
+}
+
+func losses(r loadgen.Requests) string {
+	lost := map[string]uint64{}
+	for class, n := range r.Errors {
+		lost[class] = n
+	}
+	for class, n := range map[string]uint64{"timeout": r.Timeouts, "in flight": r.InFlight, "unsent": r.Unsent} {
+		if n > 0 {
+			lost[class] = n
+		}
+	}
+	return counts(", lost: ", lost)
+}
+
+func counts(prefix string, by map[string]uint64) string {
+	var parts []string
+	for name, n := range by {
+		parts = append(parts, fmt.Sprintf("%s %d", name, n))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	sort.Strings(parts)
+	return prefix + strings.Join(parts, ", ")
+}
+
+func systemShare(g loadgen.Generator) float64 {
+	if g.CPUUserS+g.CPUSysS == 0 {
+		return 0
+	}
+	return 100 * g.CPUSysS / (g.CPUUserS + g.CPUSysS)
+}
+
+// short prints a duration with three digits.
+func short(ns int64) string {
+	d := time.Duration(ns)
+	switch {
+	case d < 10*time.Microsecond:
+		return fmt.Sprintf("%.2fus", float64(ns)/1e3)
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.3gus", float64(ns)/1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%.3gms", float64(ns)/1e6)
+	}
+	return fmt.Sprintf("%.3gs", d.Seconds())
+}
+
+// thousands prints a number with commas.
+func thousands(v float64) string {
+	digits := fmt.Sprintf("%.0f", v)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/loadgen"
+)
+
+// watcher talks on stderr while the run goes on.
+type watcher struct {
+	phases bool
+	live   bool
+	shown  time.Time
+	last   float64 // end of the tick that was shown last
+	drawn  bool
+}
+
+// watcher returns a watcher: the live line is for people, so it needs a terminal or --progress.
+func (o *options) watcher() *watcher {
+	return &watcher{phases: o.phases, live: o.progress || isTerminal(os.Stderr)}
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// phase prints one line, with one unbuffered write: who reads it acts on the moment it comes.
+func (w *watcher) phase(e loadgen.PhaseEvent) {
+	if !w.phases {
+		return
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	w.finish()
+	os.Stderr.Write(append(line, '\n'))
+}
+
+// refresh is how often the live line changes: people read no faster, and drawing costs.
+const refresh = 500 * time.Millisecond
+
+func (w *watcher) tick(i loadgen.Interval) {
+	if !w.live || time.Since(w.shown) < refresh {
+		w.last = i.AtS
+		return
+	}
+	length := max(i.AtS-w.last, 1e-3)
+	w.shown, w.last, w.drawn = time.Now(), i.AtS, true
+	fmt.Fprintf(os.Stderr, "\r\x1b[K%6.1fs %-7s %9s replies/s  p99 %8s  %6d open  %d errors  lag %s",
+		i.AtS, i.Phase, thousands(float64(i.OK)/length), short(i.P99), i.Open, i.Errors, short(i.MaxLag))
+}
+
+// finish leaves the live line.
+func (w *watcher) finish() {
+	if w.drawn {
+		fmt.Fprintln(os.Stderr)
+		w.drawn = false
+	}
+}

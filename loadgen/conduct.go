@@ -1,0 +1,223 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"iomodels/loadgen/engine"
+)
+
+// run is one Run: the conductor of its loops. The loops keep time by themselves; the conductor
+// says when the parts begin and end, and watches.
+type run struct {
+	plan    Plan
+	opt     RunOptions
+	clock   engine.Clock
+	control engine.Control
+	loops   []*engine.Loop
+	ended   chan error // one per loop
+	running int
+	failure error // of a loop, or of the conductor
+
+	began      int64 // CLOCK_MONOTONIC at the start of the run
+	phase      string
+	lastCut    int64 // end of the last tick
+	nextTick   int64
+	intervals  []Interval
+	from, to   usage  // at the edges of the measured part
+	open       uint64 // connections, when the conductor last looked
+	failedThen uint64 // failed connects when a connection was last open
+
+	short     bool // not all connections could be opened
+	gone      bool // the server went away
+	cancelled bool // by the caller
+}
+
+// The conductor's own times.
+const (
+	lookEvery  = int64(5 * time.Millisecond)   // between two looks at the loops
+	headStart  = int64(10 * time.Millisecond)  // from announcing the start to the start
+	goneAfter  = int64(time.Second)            // without a connection, while connects fail
+	refusedFor = int64(500 * time.Millisecond) // nothing opened from the start: say so soon
+)
+
+// launch starts the loops.
+func (r *run) launch() {
+	r.ended = make(chan error, len(r.loops))
+	r.running = len(r.loops)
+	for _, l := range r.loops {
+		go func() { r.ended <- l.Run() }()
+	}
+	r.phase, r.lastCut = phaseRamp, r.began
+	r.nextTick = r.began + r.tickLength()
+}
+
+// conduct takes the loops through the phases.
+func (r *run) conduct(ctx context.Context) {
+	r.connect(ctx)
+	if r.stopped(ctx) {
+		return
+	}
+	r.announce(PhaseConnected)
+	r.await(ctx, r.clock.Now()+int64(r.plan.Settle), nil)
+
+	start := r.clock.Now() + headStart
+	measure := start + int64(r.plan.Warmup)
+	end := measure + int64(r.plan.Duration)
+	r.control.Measure.Store(measure)
+	r.control.End.Store(end)
+	r.control.Start.Store(start)
+
+	r.enter(ctx, start, PhaseWarmup)
+	r.enter(ctx, measure, PhaseMeasure)
+	r.from = r.usage()
+	r.enter(ctx, end, PhaseDrain)
+	r.to = r.usage()
+	if r.gone {
+		r.control.Quit.Store(true) // nobody is left to drain from
+	}
+	r.await(ctx, math.MaxInt64, nil)
+	r.announce(PhaseDone)
+}
+
+// enter waits for the beginning of a phase, unless the run has to end before.
+func (r *run) enter(ctx context.Context, at int64, phase string) {
+	r.await(ctx, at, nil)
+	if now := r.clock.Now(); now < at {
+		r.control.End.Store(min(now, r.control.End.Load()))
+	}
+	r.announce(phase)
+	r.cut()
+	r.phase = phase
+	r.nextTick = r.lastCut + r.tickLength()
+}
+
+// announce tells the caller that a phase begins.
+func (r *run) announce(phase string) {
+	if r.opt.Phase == nil {
+		return
+	}
+	e := PhaseEvent{Phase: phase, AtNS: r.clock.Now()}
+	for _, l := range r.loops {
+		e.OK += l.Live().OK.Load()
+	}
+	r.opt.Phase(e)
+}
+
+// connect waits until every connection is open. If a server takes only some of them, the run
+// goes on with those, and is marked.
+func (r *run) connect(ctx context.Context) {
+	target := uint64(r.plan.Conns + r.plan.Idle)
+	patience := max(int64(2*time.Second), int64(r.plan.Timeout))
+	if r.plan.RampPerS > 0 {
+		patience += int64(2 / r.plan.RampPerS * 1e9)
+	}
+	var most uint64
+	progress := r.began
+	r.await(ctx, math.MaxInt64, func() bool {
+		now := r.clock.Now()
+		open, opened, failed := r.count()
+		if open > most {
+			most, progress = open, now
+		}
+		r.gone = r.gone || opened == 0 && failed > 0 && now-r.began > refusedFor
+		r.short = now-progress > patience
+		return open >= target || r.short
+	})
+	if _, opened, _ := r.count(); opened == 0 && r.short {
+		r.gone = true
+	}
+}
+
+// await lets time pass until at, or until done says so, or until there is no point in going on.
+// It serves ticks meanwhile. The drain ends with the loops, and with nothing else.
+func (r *run) await(ctx context.Context, at int64, done func() bool) {
+	for r.running > 0 {
+		now := r.clock.Now()
+		if now >= at || done != nil && done() {
+			return
+		}
+		if r.phase != PhaseDrain && r.stopped(ctx) {
+			return
+		}
+		if now >= r.nextTick {
+			if at-now > lookEvery { // the edge of a part cuts by itself
+				r.cut()
+			}
+			r.nextTick += r.tickLength()
+		}
+		if err := sleepUntil(min(at, max(r.nextTick, now), now+lookEvery)); err != nil {
+			r.fail(err)
+		}
+		r.reap()
+	}
+}
+
+// stopped reports whether the run has to end early.
+func (r *run) stopped(ctx context.Context) bool {
+	r.cancelled = r.cancelled || ctx.Err() != nil
+	open, opened, failed := r.count()
+	if r.open = open; open > 0 || opened == 0 {
+		r.failedThen = failed
+	} else if failed > r.failedThen && r.clock.Now()-r.lastGood() > goneAfter {
+		r.gone = true // no connection is left, and connects fail
+	}
+	return r.cancelled || r.gone || r.failure != nil
+}
+
+// count sums what the loops publish.
+func (r *run) count() (open, opened, failed uint64) {
+	for _, l := range r.loops {
+		open += l.Live().Open.Load()
+		opened += l.Live().Opened.Load()
+		failed += l.Live().Failed.Load()
+	}
+	return open, opened, failed
+}
+
+func (r *run) lastGood() (at int64) {
+	for _, l := range r.loops {
+		at = max(at, l.Live().LastGood.Load())
+	}
+	return at
+}
+
+// reap takes note of loops that ended.
+func (r *run) reap() {
+	for {
+		select {
+		case err := <-r.ended:
+			r.running--
+			r.fail(err)
+		default:
+			return
+		}
+	}
+}
+
+// fail remembers an error; one loop that fails stops all.
+func (r *run) fail(err error) {
+	if err != nil {
+		r.failure = errors.Join(r.failure, err)
+		r.control.Quit.Store(true)
+	}
+}
+
+// land stops loops that still turn, waits for them, and says why there is no result.
+func (r *run) land() error {
+	r.control.Quit.Store(true)
+	for ; r.running > 0; r.running-- {
+		r.fail(<-r.ended)
+	}
+	if r.failure != nil {
+		return r.failure
+	}
+	r.lastInterval()
+	if _, opened, failed := r.count(); opened == 0 && !r.cancelled {
+		return fmt.Errorf("cannot connect to %s: %d attempts, %s", r.plan.Addr, failed, r.connectFailures())
+	}
+	return nil
+}

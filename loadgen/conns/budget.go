@@ -1,0 +1,130 @@
+package conns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Need is what a plan asks of the machine.
+type Need struct {
+	Conns   int  // connections open at once, idle ones included
+	Spare   int  // descriptors for everything else
+	Sources int  // source addresses; 0: the kernel's choice, one
+	Churn   bool // connections are replaced all the time
+}
+
+// Limits is what the machine grants.
+type Limits struct {
+	Nofile        uint64 // descriptors per process
+	PortLow       int    // local ports for outgoing connections
+	PortHigh      int
+	ConntrackMax  int // connections the firewall tracks; 0: it tracks none
+	ConntrackUsed int
+}
+
+// ReadLimits asks the kernel. It raises the soft limit on descriptors to the hard one first.
+func ReadLimits() (Limits, error) {
+	var l Limits
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return l, os.NewSyscallError("getrlimit RLIMIT_NOFILE", err)
+	}
+	if files.Cur < files.Max {
+		raised := unix.Rlimit{Cur: files.Max, Max: files.Max}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			files.Cur = files.Max
+		}
+	}
+	l.Nofile = files.Cur
+	ports, err := numbers("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return l, err
+	}
+	if len(ports) == 2 {
+		l.PortLow, l.PortHigh = ports[0], ports[1]
+	}
+	for path, to := range map[string]*int{
+		"/proc/sys/net/netfilter/nf_conntrack_max":   &l.ConntrackMax,
+		"/proc/sys/net/netfilter/nf_conntrack_count": &l.ConntrackUsed,
+	} {
+		n, err := numbers(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return l, err
+		}
+		if len(n) == 1 {
+			*to = n[0]
+		}
+	}
+	return l, nil
+}
+
+func numbers(path string) ([]int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read limits: %w", err)
+	}
+	var out []int
+	for _, word := range strings.Fields(string(text)) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, fmt.Errorf("read limits: %s: %w", path, err)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// Ports is how many connections one source address can have to one destination.
+func (l Limits) Ports() int { return max(l.PortHigh-l.PortLow+1, 0) }
+
+// SourcesFor returns how many source addresses conns connections need. Replaced connections
+// stay in TIME_WAIT and hold their port; with few addresses the kernel then searches long for
+// a free one, so churn gets many.
+func (l Limits) SourcesFor(conns int, churn bool) int {
+	usable := max(l.Ports()*3/4, 1) // a nearly full range is searched slowly
+	n := (conns + usable - 1) / usable
+	if churn {
+		n = max(n, 16)
+	}
+	return min(max(n, 1), MaxSources)
+}
+
+// Check refuses a need that the limits cannot meet, before anything is opened. The error names
+// the limit, what it is, what would be needed, and how to raise it.
+func (l Limits) Check(n Need) error {
+	if want := uint64(n.Conns + n.Spare); want > l.Nofile {
+		return fmt.Errorf("%d connections need %d descriptors, the limit (RLIMIT_NOFILE) is %d: raise it with `ulimit -n %d`"+
+			" (above the hard limit as root or in /etc/security/limits.conf), or ask for fewer connections",
+			n.Conns, want, l.Nofile, want)
+	}
+	sources := max(n.Sources, 1)
+	if have := l.Ports() * sources; n.Conns > have {
+		return fmt.Errorf("%d connections need as many local ports, net.ipv4.ip_local_port_range %d-%d has %d on %d source"+
+			" address(es): add addresses with --sources %d, or widen it with `sysctl -w net.ipv4.ip_local_port_range='1024 65535'`",
+			n.Conns, l.PortLow, l.PortHigh, have, sources, l.SourcesFor(n.Conns, n.Churn))
+	}
+	if free := l.ConntrackMax - l.ConntrackUsed; l.ConntrackMax > 0 && n.Conns > free {
+		return fmt.Errorf("%d connections do not fit the firewall's table: %d of net.netfilter.nf_conntrack_max=%d are in use:"+
+			" raise it with `sysctl -w net.netfilter.nf_conntrack_max=%d`",
+			n.Conns, l.ConntrackUsed, l.ConntrackMax, l.ConntrackUsed+2*n.Conns)
+	}
+	return nil
+}
+
+// PregrowFDs makes the kernel allocate the descriptor table for n descriptors now. The table
+// starts small and doubles; in a process with several threads each doubling waits for an RCU
+// grace period, some 10 ms during which every socket call stalls: steps in the connect times
+// that are nobody's but ours.
+func PregrowFDs(n int) error {
+	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, n-1)
+	if err != nil {
+		return os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+	}
+	return os.NewSyscallError("close", unix.Close(fd))
+}

@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"math"
+
+	"iomodels/loadgen/conns"
+	"iomodels/loadgen/latency"
+	"iomodels/loadgen/wire"
+)
+
+// Part is what became of the requests that were due in one part of the run. Nothing is lost:
+// Scheduled = Sent + Unsent, and Sent = OK + Timeouts + InFlight + the sum of Failed.
+type Part struct {
+	Scheduled, Sent, OK, Unsent, Timeouts, InFlight uint64
+	Failed                                          [wire.Outcomes]uint64
+}
+
+// Add sums the parts of several loops.
+func (p *Part) Add(o *Part) {
+	p.Scheduled += o.Scheduled
+	p.Sent += o.Sent
+	p.OK += o.OK
+	p.Unsent += o.Unsent
+	p.Timeouts += o.Timeouts
+	p.InFlight += o.InFlight
+	for i, n := range o.Failed {
+		p.Failed[i] += n
+	}
+}
+
+// Failures is the sum of all error classes.
+func (p *Part) Failures() uint64 {
+	var sum uint64
+	for _, n := range p.Failed {
+		sum += n
+	}
+	return sum
+}
+
+// Tally is everything a loop counts. It is read when the loop has ended.
+type Tally struct {
+	Warmup, Measured  Part
+	WindowOK          uint64 // verified replies received in the measured part, whenever sent
+	WindowSent        uint64 // requests due in the measured part and sent in it
+	WindowIn          uint64 // bytes received in the measured part
+	WindowOut         uint64 // bytes written in the measured part
+	TotalIn, TotalOut uint64 // bytes of the whole run
+	Area              uint64 // requests in flight, integrated over the measured part, in ns
+
+	Opened, ClosedByPeer uint64
+	Peak                 int
+	ConnFailed           [conns.Failures]uint64
+
+	// Histograms of the measured part, by kind of request where it matters. Censored samples,
+	// which are lower bounds, are in Response too.
+	Response, Service []*latency.Histogram
+	Lag               *latency.Histogram // intended to actual send
+	Late              *latency.Histogram // intended send to when this loop took notice: its own delay
+	Connect           *latency.Histogram
+	Censored          uint64
+	CensoredMin       int64 // the smallest censored sample
+}
+
+func newTally(kinds int) *Tally {
+	t := &Tally{
+		Lag: latency.New(latency.Exact), Late: latency.New(latency.Exact), Connect: latency.New(latency.Exact),
+		CensoredMin: math.MaxInt64,
+	}
+	for range kinds {
+		t.Response = append(t.Response, latency.New(latency.Exact))
+		t.Service = append(t.Service, latency.New(latency.Exact))
+	}
+	return t
+}
+
+// Add merges the tally of another loop.
+func (t *Tally) Add(o *Tally) {
+	t.Warmup.Add(&o.Warmup)
+	t.Measured.Add(&o.Measured)
+	t.WindowOK += o.WindowOK
+	t.WindowSent += o.WindowSent
+	t.WindowIn += o.WindowIn
+	t.WindowOut += o.WindowOut
+	t.TotalIn += o.TotalIn
+	t.TotalOut += o.TotalOut
+	t.Area += o.Area
+	t.Opened += o.Opened
+	t.ClosedByPeer += o.ClosedByPeer
+	t.Peak += o.Peak
+	for i, n := range o.ConnFailed {
+		t.ConnFailed[i] += n
+	}
+	for i := range t.Response {
+		t.Response[i].Merge(o.Response[i])
+		t.Service[i].Merge(o.Service[i])
+	}
+	t.Lag.Merge(o.Lag)
+	t.Late.Merge(o.Late)
+	t.Connect.Merge(o.Connect)
+	t.Censored += o.Censored
+	t.CensoredMin = min(t.CensoredMin, o.CensoredMin)
+}
+
+// Interval is what a loop counted since the interval before.
+type Interval struct {
+	OK, Errors, Opened uint64
+	Open               int
+	MaxLag             int64
+	Response           *latency.Histogram // coarse
+}
+
+// NewInterval returns an empty interval.
+func NewInterval() *Interval { return &Interval{Response: latency.New(latency.Coarse)} }
+
+// Add merges the interval of another loop.
+func (i *Interval) Add(o *Interval) {
+	i.OK += o.OK
+	i.Errors += o.Errors
+	i.Opened += o.Opened
+	i.Open += o.Open
+	i.MaxLag = max(i.MaxLag, o.MaxLag)
+	i.Response.Merge(o.Response)
+}
+
+// Reset empties the interval for its next use.
+func (i *Interval) Reset() {
+	h := i.Response
+	h.Reset()
+	*i = Interval{Response: h}
+}

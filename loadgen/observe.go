@@ -1,0 +1,177 @@
+package loadgen
+
+import (
+	"bufio"
+	"bytes"
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/loadgen/engine"
+)
+
+// phaseRamp is the phase of an interval before the load begins.
+const phaseRamp = "ramp"
+
+// rampInterval is the longest tick while connections are opened: the ramp is short.
+const rampInterval = 100 * time.Millisecond
+
+func (r *run) tickLength() int64 {
+	if r.phase == phaseRamp {
+		return int64(min(r.plan.Interval, rampInterval))
+	}
+	return int64(r.plan.Interval)
+}
+
+// cut ends a tick: it asks every loop for its interval, and merges them. A loop answers within
+// its longest wait; one that does not (stopped by a signal, say) adds to the next tick.
+func (r *run) cut() {
+	now := r.clock.Now()
+	if now-r.lastCut < int64(time.Millisecond) {
+		return
+	}
+	tick := r.control.Tick.Add(1)
+	r.lastCut = now
+	merged := engine.NewInterval()
+	for _, l := range r.loops {
+		for giveUp := now + int64(50*time.Millisecond); l.Live().Acked.Load() < tick; {
+			if r.reap(); r.running == 0 || r.clock.Now() > giveUp {
+				break
+			}
+			if err := sleepUntil(r.clock.Now() + int64(100*time.Microsecond)); err != nil {
+				r.fail(err)
+				break
+			}
+		}
+		if l.Live().Acked.Load() == tick {
+			merged.Add(l.Interval())
+			l.Interval().Reset()
+		}
+	}
+	r.record(merged, now)
+}
+
+// lastInterval takes what the loops counted after the last tick.
+func (r *run) lastInterval() {
+	merged := engine.NewInterval()
+	for _, l := range r.loops {
+		merged.Add(l.Interval())
+		merged.Add(l.LastInterval())
+	}
+	r.record(merged, r.clock.Now())
+}
+
+func (r *run) record(merged *engine.Interval, now int64) {
+	i := Interval{
+		AtS: float64(now-r.began) / 1e9, Phase: r.phase,
+		OK: merged.OK, Errors: merged.Errors, Opened: merged.Opened, Open: merged.Open,
+		P50: merged.Response.Quantile(0.5), P99: merged.Response.Quantile(0.99), MaxLag: merged.MaxLag,
+	}
+	r.intervals = append(r.intervals, i)
+	if r.opt.Progress != nil {
+		r.opt.Progress(i)
+	}
+}
+
+// usage is what the program has cost so far, and what the machine took from it.
+type usage struct {
+	at        int64 // CLOCK_MONOTONIC
+	cpu       int64 // ns, all threads
+	delay     int64 // ns its threads waited for a processor
+	user, sys float64
+	threads   map[int]threadUsage
+	gcs       int64
+	gcPause   time.Duration
+	steal     float64 // s, whole machine
+}
+
+type threadUsage struct{ cpu, delay int64 }
+
+// usage reads the counters. What cannot be read stays zero: a figure is missing then, and the
+// run is not worth less.
+func (r *run) usage() usage {
+	u := usage{at: r.clock.Now(), threads: map[int]threadUsage{}}
+	tasks, _ := os.ReadDir("/proc/self/task")
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			continue
+		}
+		t := threadUsage{cpu: threadCPU(tid), delay: runDelay(task.Name())}
+		u.threads[tid] = t
+		u.cpu += t.cpu
+		u.delay += t.delay
+	}
+	var self unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &self) == nil {
+		u.user, u.sys = float64(self.Utime.Nano())/1e9, float64(self.Stime.Nano())/1e9
+	}
+	var gc debug.GCStats
+	debug.ReadGCStats(&gc)
+	u.gcs, u.gcPause = gc.NumGC, gc.PauseTotal
+	u.steal = steal()
+	return u
+}
+
+// threadCPU reads the scheduler's account of a thread, in ns. The same figure stands in
+// schedstat, but there it is up to a tick old while the thread runs.
+func threadCPU(tid int) int64 {
+	const perThread, scheduled = 4, 2
+	var ts unix.Timespec
+	if unix.ClockGettime(int32(^tid<<3|perThread|scheduled), &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
+// runDelay reads how long a thread was ready to run and had to wait, in ns.
+func runDelay(tid string) int64 {
+	text, err := os.ReadFile("/proc/self/task/" + tid + "/schedstat")
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(text)
+	if len(fields) < 2 {
+		return 0
+	}
+	ns, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+	return ns
+}
+
+// steal reads how long the hypervisor ran others while this machine was ready, in seconds.
+func steal() float64 {
+	const column, perSecond = 8, 100 // proc_stat(5); USER_HZ is 100 on every Linux
+	f, err := os.Open("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(f).ReadBytes('\n')
+	fields := bytes.Fields(line)
+	if len(fields) <= column {
+		return 0
+	}
+	ticks, _ := strconv.ParseFloat(string(fields[column]), 64)
+	return ticks / perSecond
+}
+
+// busiest returns the CPU and the run delay of the loops that had most of it, in ns.
+func (r *run) busiest() (cpu, delay int64) {
+	for _, l := range r.loops {
+		tid := int(l.Live().Thread.Load())
+		cpu = max(cpu, r.to.threads[tid].cpu-r.from.threads[tid].cpu)
+		delay = max(delay, r.to.threads[tid].delay-r.from.threads[tid].delay)
+	}
+	return cpu, delay
+}
+
+func percent(part, whole float64) float64 {
+	if whole == 0 || math.IsNaN(part) {
+		return 0
+	}
+	return 100 * part / whole
+}

@@ -1,0 +1,177 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"iomodels/loadgen/engine"
+	"iomodels/loadgen/pace"
+)
+
+// The ways requests become due, and the ways a due request finds its connection.
+const (
+	ArrivalClosed   = "closed"   // when the reply before has come: as many at once as there are places
+	ArrivalConstant = "constant" // evenly spaced
+	ArrivalPoisson  = "poisson"  // independently, as many users make them
+	ArrivalBurst    = "burst"    // burst:N, N at a time
+
+	ChoiceAnyIdle = "any-idle" // the connection that has been free for longest
+	ChoicePinned  = "pinned"   // connection n mod conns, for request n: a stall blocks its own users only
+)
+
+// The bounds of a plan; beyond them it is a typing error.
+const (
+	maxPipeline = 1024
+	maxLoops    = 256
+	maxMessage  = 1 << 30
+)
+
+// WithDefaults returns the plan with every zero field filled in, or an error that names the
+// field that makes no sense.
+func (p Plan) WithDefaults() (Plan, error) {
+	setDefault(&p.Proto, "echo")
+	setDefault(&p.Engine, engine.Engines()[0])
+	setDefault(&p.Choice, ChoiceAnyIdle)
+	setDefault(&p.Conns, 1)
+	setDefault(&p.Size, 64)
+	setDefault(&p.Duration, 10*time.Second)
+	setDefault(&p.Timeout, 5*time.Second)
+	setDefault(&p.Pipeline, 1)
+	setDefault(&p.Loops, 1)
+	setDefault(&p.Seed, 1)
+	setDefault(&p.Interval, niceInterval(p.Duration))
+	if p.Proto == "http" {
+		setDefault(&p.Path, "/")
+	}
+	if p.Rate > 0 {
+		setDefault(&p.Arrival, ArrivalConstant)
+	}
+	setDefault(&p.Arrival, ArrivalClosed)
+	return p, p.check()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// niceInterval gives a series at least ten points, and a long run one point a second.
+func niceInterval(d time.Duration) time.Duration {
+	for _, tick := range []time.Duration{time.Second, 500 * time.Millisecond, 200 * time.Millisecond} {
+		if d >= 20*tick {
+			return tick
+		}
+	}
+	return 100 * time.Millisecond
+}
+
+// check finds what no run could honour. Each message names the flag.
+func (p Plan) check() error {
+	for name, n := range map[string]int{
+		"conns": p.Conns, "size": p.Size, "pipeline": p.Pipeline, "loops": p.Loops,
+	} {
+		if n < 1 {
+			return fmt.Errorf("--%s is %d: want 1 or more", name, n)
+		}
+	}
+	for name, n := range map[string]float64{
+		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn), "sources": float64(p.Sources),
+		"rate": p.Rate, "ramp": p.RampPerS,
+		"warmup": p.Warmup.Seconds(), "settle": p.Settle.Seconds(),
+	} {
+		if !(n >= 0) {
+			return fmt.Errorf("--%s is %v: want 0 or more", name, n)
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"duration": p.Duration, "timeout": p.Timeout, "interval": p.Interval,
+	} {
+		if d < time.Millisecond {
+			return fmt.Errorf("--%s is %v: want 1ms or more", name, d)
+		}
+	}
+	switch {
+	case p.Addr == "":
+		return errors.New("--addr is missing: want HOST:PORT of the server")
+	case p.Proto != "echo" && p.Proto != "http":
+		return fmt.Errorf("--proto is %q: want echo or http", p.Proto)
+	case p.Proto == "echo" && p.Path != "":
+		return errors.New("--path needs --proto http")
+	case p.Pipeline > maxPipeline:
+		return fmt.Errorf("--pipeline is %d: want %d or less", p.Pipeline, maxPipeline)
+	case p.Loops > min(maxLoops, p.Conns):
+		return fmt.Errorf("--loops is %d: want %d or less, and no more than --conns", p.Loops, maxLoops)
+	case p.Size > maxMessage:
+		return fmt.Errorf("--size is %d: want %d or less", p.Size, maxMessage)
+	case p.Choice != ChoiceAnyIdle && p.Choice != ChoicePinned:
+		return fmt.Errorf("--choice is %q: want %s or %s", p.Choice, ChoiceAnyIdle, ChoicePinned)
+	}
+	return errors.Join(p.checkEngine(), p.checkArrival())
+}
+
+func (p Plan) checkEngine() error {
+	for _, name := range engine.Engines() {
+		if p.Engine == name {
+			return nil
+		}
+	}
+	return fmt.Errorf("--engine is %q: want one of: %s", p.Engine, strings.Join(engine.Engines(), ", "))
+}
+
+func (p Plan) checkArrival() error {
+	kind, _, err := p.arrival()
+	switch {
+	case err != nil:
+		return err
+	case kind == ArrivalClosed && p.Rate > 0:
+		return errors.New("--arrival closed has no --rate: a closed loop sends when the reply before has come")
+	case kind != ArrivalClosed && p.Rate == 0:
+		return fmt.Errorf("--arrival %s needs --rate", p.Arrival)
+	case kind == ArrivalClosed && p.Choice == ChoicePinned:
+		return errors.New("--choice pinned needs --rate: a closed loop has no request without a connection")
+	}
+	return nil
+}
+
+// arrival splits Arrival into its kind and the size of a burst.
+func (p Plan) arrival() (kind string, burst int, err error) {
+	kind, size, sized := strings.Cut(p.Arrival, ":")
+	switch kind {
+	case ArrivalClosed, ArrivalConstant, ArrivalPoisson:
+		if !sized {
+			return kind, 0, nil
+		}
+	case ArrivalBurst:
+		if n, err := strconv.Atoi(size); err == nil && n > 0 {
+			return kind, n, nil
+		}
+		return "", 0, fmt.Errorf("--arrival is %q: want burst:N with N of 1 or more", p.Arrival)
+	}
+	return "", 0, fmt.Errorf("--arrival is %q: want closed, constant, poisson or burst:N", p.Arrival)
+}
+
+// schedule is the part of the plan's schedule that one loop keeps.
+func (p Plan) schedule(loop int) pace.Schedule {
+	share := pace.Share{Loop: loop, Loops: p.Loops}
+	profile := pace.Constant(p.Rate)
+	switch kind, burst, _ := p.arrival(); kind {
+	case ArrivalConstant:
+		return pace.Even(profile, share)
+	case ArrivalPoisson:
+		return pace.Poisson(profile, p.Seed, share)
+	case ArrivalBurst:
+		return pace.Burst(profile, burst, share)
+	}
+	return pace.Closed()
+}
+
+// open reports whether requests are due at times of their own.
+func (p Plan) open() bool { return p.Arrival != ArrivalClosed }
+
+// Engines are the values Plan.Engine may have; the first is the default.
+func Engines() []string { return engine.Engines() }

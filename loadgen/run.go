@@ -1,0 +1,194 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/loadgen/conns"
+	"iomodels/loadgen/engine"
+	"iomodels/loadgen/latency"
+	"iomodels/loadgen/wire"
+)
+
+// RunOptions are ways to watch a run. None of them is called by a loop: watching costs the
+// hot path nothing.
+type RunOptions struct {
+	Phase      func(PhaseEvent) // at the moment a phase begins
+	Progress   func(Interval)   // after each tick
+	Histograms func(Histograms) // once, at the end
+}
+
+// PhaseEvent says that a phase of the run begins. The phases are, in this order and each once:
+// connected (all connections are open and idle, for Plan.Settle), warmup, measure, drain, done.
+type PhaseEvent struct {
+	Phase string `json:"phase"`
+	AtNS  int64  `json:"at_ns"` // CLOCK_MONOTONIC
+	OK    uint64 `json:"ok"`    // verified replies so far
+}
+
+// The phases.
+const (
+	PhaseConnected = "connected"
+	PhaseWarmup    = "warmup"
+	PhaseMeasure   = "measure"
+	PhaseDrain     = "drain"
+	PhaseDone      = "done"
+)
+
+// Histograms are the distributions behind a Summary, for those who want more than percentiles.
+type Histograms struct {
+	Response, Service, Lag, Connect *latency.Histogram
+}
+
+// Run carries out a plan and returns what it measured. It returns an error when the plan makes
+// no sense, cannot be carried out on this machine, or not a single connection could be opened.
+// When ctx is done it stops sending, drains, and returns what there is, marked Interrupted.
+//
+// Run turns off garbage collection for its duration, up to a bound on memory: settings of the
+// whole program. One Run at a time.
+func Run(ctx context.Context, plan Plan, opt RunOptions) (Summary, error) {
+	plan, err := plan.WithDefaults()
+	if err != nil {
+		return Summary{}, err
+	}
+	r, err := prepare(plan, opt)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer quietRuntime(plan.Loops)()
+	r.launch()
+	r.conduct(ctx)
+	if err := r.land(); err != nil {
+		return Summary{}, err
+	}
+	return r.summary(), nil
+}
+
+// spareDescriptors is what the program needs beside connections: standard streams, the poller,
+// one per loop and what the Go runtime opens.
+const spareDescriptors = 64
+
+// prepare builds everything a run needs, and refuses what must fail.
+func prepare(plan Plan, opt RunOptions) (*run, error) {
+	target, err := conns.Resolve(plan.Addr)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := conns.ReadLimits()
+	if err != nil {
+		return nil, err
+	}
+	churn := plan.RequestsPerConn > 0
+	if plan.Sources > 0 && !target.Loopback() {
+		return nil, fmt.Errorf("--sources %d: source addresses 127.0.0.2... reach only 127.0.0.0/8, not %s",
+			plan.Sources, target.Name)
+	}
+	if plan.Sources == 0 && target.Loopback() {
+		plan.Sources = limits.SourcesFor(plan.Conns+plan.Idle, churn)
+	}
+	if plan.Sources > conns.MaxSources {
+		return nil, fmt.Errorf("--sources is %d: want %d or less", plan.Sources, conns.MaxSources)
+	}
+	need := conns.Need{
+		Conns: plan.Conns + plan.Idle, Spare: spareDescriptors + 4*plan.Loops, Sources: plan.Sources, Churn: churn,
+	}
+	if err := limits.Check(need); err != nil {
+		return nil, err
+	}
+	if err := conns.PregrowFDs(need.Conns + need.Spare); err != nil {
+		return nil, fmt.Errorf("grow the descriptor table: %w", err)
+	}
+	r := &run{plan: plan, opt: opt}
+	if r.clock, err = engine.NewClock(); err != nil {
+		return nil, err
+	}
+	r.began = r.clock.Now()
+	for i := range plan.Loops {
+		if err := r.addLoop(i, target); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// addLoop builds loop i with its share of the plan.
+func (r *run) addLoop(i int, target conns.Target) error {
+	p := r.plan
+	dialog, err := wire.New(wire.Spec{
+		Proto: p.Proto, Host: p.Addr, Paths: []string{p.Path}, Size: p.Size, Pipeline: p.Pipeline,
+	})
+	if err != nil {
+		return err
+	}
+	loop, err := engine.New(engine.Config{
+		Engine: p.Engine, Dialog: dialog, Schedule: p.schedule(i),
+		Dialer:  conns.NewDialer(target, p.Sources, i*max(p.Sources/p.Loops, 1)),
+		Gate:    conns.NewGate(p.RampPerS/float64(p.Loops), r.began),
+		Control: &r.control, Clock: r.clock,
+		Conns: part(p.Conns, i, p.Loops), Idle: part(p.Idle, i, p.Loops),
+		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
+		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(),
+		Kind: func(uint64) uint8 { return 0 }, Kinds: 1,
+		FirstID: uint32(i) << 20, Spin: spareProcessors() > p.Loops+1,
+	})
+	if err != nil {
+		return err
+	}
+	r.loops = append(r.loops, loop)
+	return nil
+}
+
+// part is loop i's part of n things.
+func part(n, i, loops int) int { return (n + loops - 1 - i) / loops }
+
+// backlog is how many due requests of one loop may wait: those that can become due before the
+// first of them times out, within reason.
+func (p Plan) backlog() int {
+	return int(min(max(p.Rate/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
+}
+
+// spareProcessors counts the processors this program may run on.
+func spareProcessors() int {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) != nil {
+		return 1
+	}
+	return set.Count()
+}
+
+// memoryLimit is how far the heap may grow in a run before the collector starts after all.
+const memoryLimit = 1 << 30
+
+// quietRuntime keeps the Go runtime out of the loops' way and returns what undoes that. Loops
+// hold their processors (in Go's sense) all the time, so each gets one more; garbage collection
+// is off, and nothing is allocated that would make it run.
+func quietRuntime(loops int) (restore func()) {
+	runtime.GC()
+	percent := debug.SetGCPercent(-1)
+	limit := debug.SetMemoryLimit(memoryLimit)
+	procs := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(procs + loops)
+	return func() {
+		runtime.GOMAXPROCS(procs)
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
+}
+
+// sleepUntil sleeps until CLOCK_MONOTONIC reaches at. Go's own timers are a millisecond late on
+// an idle program, too much for the edges of the measured part.
+func sleepUntil(at int64) error {
+	ts := unix.NsecToTimespec(at)
+	for {
+		err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("clock_nanosleep", err)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package loadgen
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"iomodels/loadgen/conns"
+	"iomodels/loadgen/engine"
+	"iomodels/loadgen/latency"
+	"iomodels/loadgen/wire"
+)
+
+// summary puts the results of all loops together. The loops have ended.
+func (r *run) summary() Summary {
+	t := r.tally()
+	s := Summary{
+		Plan: r.plan, BytesIn: t.WindowIn, BytesOut: t.WindowOut,
+		Requests:    requests(&t.Measured),
+		Connections: r.connections(t),
+		Intervals:   r.intervals,
+		Interrupted: r.cancelled,
+		WarmupOK:    t.Warmup.OK,
+		WindowOK:    t.WindowOK,
+		Totals:      Totals{OK: t.Warmup.OK + t.Measured.OK, BytesIn: t.TotalIn, BytesOut: t.TotalOut},
+	}
+	s.ElapsedS = max(float64(r.control.End.Load()-r.control.Measure.Load())/1e9, 0)
+	if s.ElapsedS > 0 {
+		s.RatePerS = float64(t.WindowOK) / s.ElapsedS
+	}
+	h := histograms(t)
+	s.Response, s.Service = describe(h.Response), describe(h.Service)
+	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
+	s.Response.bound(t)
+	s.Little = little(t, h.Service, s.ElapsedS)
+	s.Generator = r.generator(t, s.ElapsedS)
+	s.Verdict, s.Reasons = judge(facts{
+		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, gone: r.gone, over: h.Response.Over() + h.Lag.Over(),
+	})
+	if r.opt.Histograms != nil {
+		r.opt.Histograms(h)
+	}
+	return s
+}
+
+func (r *run) tally() *engine.Tally {
+	t := r.loops[0].Tally()
+	for _, l := range r.loops[1:] {
+		t.Add(l.Tally())
+	}
+	return t
+}
+
+// histograms merges the kinds of requests. In a closed loop a request is due when it is sent,
+// so response and service time are one, and only censored samples were kept apart.
+func histograms(t *engine.Tally) Histograms {
+	h := Histograms{
+		Response: latency.New(latency.Exact), Service: latency.New(latency.Exact), Lag: t.Lag, Connect: t.Connect,
+	}
+	for i := range t.Service {
+		h.Service.Merge(t.Service[i])
+		h.Response.Merge(t.Response[i])
+	}
+	if t.Lag.Count() == 0 {
+		h.Response.Merge(h.Service)
+	}
+	return h
+}
+
+func requests(p *engine.Part) Requests {
+	r := Requests{
+		Scheduled: p.Scheduled, Sent: p.Sent, OK: p.OK, Unsent: p.Unsent,
+		Timeouts: p.Timeouts, InFlight: p.InFlight, Errors: map[string]uint64{},
+	}
+	for class, n := range p.Failed {
+		if n > 0 {
+			r.Errors[wire.Outcome(class).String()] = n
+		}
+	}
+	return r
+}
+
+func (r *run) connections(t *engine.Tally) Connections {
+	c := Connections{
+		Target: r.plan.Conns + r.plan.Idle, Opened: t.Opened, Peak: t.Peak,
+		Failed: map[string]uint64{}, ClosedByPeer: t.ClosedByPeer,
+	}
+	for class, n := range t.ConnFailed {
+		if n > 0 {
+			c.Failed[conns.Failure(class).String()] = n
+		}
+	}
+	return c
+}
+
+// connectFailures names what went wrong with the connects, most frequent first.
+func (r *run) connectFailures() string {
+	failed := r.connections(r.tally()).Failed
+	if len(failed) == 0 {
+		return "no answer"
+	}
+	return listCounts(failed)
+}
+
+// listCounts writes {"eof": 3, "reset": 7} as "reset 7, eof 3".
+func listCounts(counts map[string]uint64) string {
+	names := make([]string, 0, len(counts))
+	for name := range counts {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		if counts[names[i]] != counts[names[j]] {
+			return counts[names[i]] > counts[names[j]]
+		}
+		return names[i] < names[j]
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, counts[name])
+	}
+	return strings.Join(names, ", ")
+}
+
+// reported are the percentiles a Latency has fields for.
+var reported = [...]struct {
+	name string
+	q    float64
+}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}}
+
+func (l *Latency) at(i int) *int64 {
+	return [...]*int64{&l.P50, &l.P90, &l.P99, &l.P999, &l.P9999}[i]
+}
+
+// describe turns a histogram into its summary, and marks percentiles that too few samples
+// stand behind.
+func describe(h *latency.Histogram) Latency {
+	l := Latency{Count: h.Count(), Mean: h.Mean(), Max: h.Max()}
+	for i, p := range reported {
+		*l.at(i) = h.Quantile(p.q)
+		if l.Count > 0 && !latency.Supports(l.Count, p.q) {
+			l.Marked = append(l.Marked, p.name)
+		}
+	}
+	for _, p := range h.Curve() {
+		l.Curve = append(l.Curve, Quantile{Q: p.Q, NS: p.NS})
+	}
+	return l
+}
+
+// bound marks the percentiles that censored samples reach: such a sample would have been larger
+// than what was recorded of it, and may have moved them up.
+func (l *Latency) bound(t *engine.Tally) {
+	l.Censored = t.Censored
+	if t.Censored == 0 {
+		return
+	}
+	for i, p := range reported {
+		if *l.at(i) >= t.CensoredMin {
+			l.Bounds = append(l.Bounds, p.name)
+		}
+	}
+}
+
+func little(t *engine.Tally, service *latency.Histogram, elapsed float64) Little {
+	if elapsed == 0 {
+		return Little{}
+	}
+	l := Little{
+		InFlight:  float64(t.Area) / 1e9 / elapsed,
+		RateXTime: float64(t.WindowOK) / elapsed * service.Mean() / 1e9,
+	}
+	l.ResidualPct = percent(math.Abs(l.InFlight-l.RateXTime), l.InFlight)
+	return l
+}
+
+func (r *run) generator(t *engine.Tally, elapsed float64) Generator {
+	from, to := r.from, r.to
+	g := Generator{
+		CPUUserS: to.user - from.user, CPUSysS: to.sys - from.sys, CPUS: float64(to.cpu-from.cpu) / 1e9,
+		RunDelayS: float64(to.delay-from.delay) / 1e9, GCPauseS: (to.gcPause - from.gcPause).Seconds(),
+		StealS: to.steal - from.steal, GCs: uint32(to.gcs - from.gcs),
+		LateP99: t.Late.Quantile(0.99), LateMax: t.Late.Max(),
+		StartNS: r.control.Measure.Load(), EndNS: r.control.End.Load(),
+	}
+	cpu, delay := r.busiest()
+	g.LoopCPUPct, g.RunDelayPct = percent(float64(cpu)/1e9, elapsed), percent(float64(delay)/1e9, elapsed)
+	return g
+}
