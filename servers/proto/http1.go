@@ -86,7 +86,7 @@ type session struct {
 	body    *body   // what has come of a body that comes in pieces, if the route wants it
 	left    int64   // bytes still to come of the body or chunk; in replying: still to append
 	req     request // the request at hand
-	room    int32   // bytes the next line may have, without CRLF; below 0: only an empty line
+	room    int32   // bytes the next line may have, without CRLF
 	state   state
 	unread  bool    // kept is what Again left behind, not the beginning of a line
 	empty   uint8   // empty lines before the request line

@@ -43,5 +43,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// roomForFields is how long the first field line may be: its CRLF counts as well.
-func (l *Limits) roomForFields() int32 { return int32(l.HeaderBytes - len("\r\n")) }
+// roomForFields is how long the first field line may be: its CRLF counts as
+// well.
+func (l *Limits) roomForFields() int32 { return int32(max(l.HeaderBytes-len("\r\n"), 0)) }

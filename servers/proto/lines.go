@@ -12,7 +12,7 @@ func (s *session) noLine(in []byte, ended bool) fault {
 	if ended {
 		length = bytes.IndexByte(in, '\n')
 	}
-	if room := max(int(s.room), 0); length > room+len("\r") {
+	if room := int(s.room); length > room+len("\r") {
 		return s.tooLong(in[:room])
 	}
 	if ended && (length == 0 || in[length-1] != '\r') {
@@ -91,7 +91,7 @@ func (s *session) beginRequest(line []byte) fault {
 
 // countField counts a field line against the limits.
 func (s *session) countField(line []byte) fault {
-	s.room -= int32(len(line) + len("\r\n"))
+	s.room = max(s.room-int32(len(line)+len("\r\n")), 0)
 	if s.req.fields++; int(s.req.fields) > s.limits.Headers {
 		return manyFields
 	}
@@ -121,4 +121,3 @@ func (s *session) endOfHead(out []byte) []byte {
 	}
 	return s.answer(out, nil)
 }
-
