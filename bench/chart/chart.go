@@ -57,9 +57,9 @@ func All(set *cells.Set) []Chart {
 	return out
 }
 
-// finish hands caption and notes to the page.
+// finish hands title, caption and notes to the page.
 func (c Chart) finish() Chart {
-	c.page.title, c.page.caption, c.page.notes = c.Title, c.Caption, c.Notes
+	c.page.title, c.page.footer = c.Title, footer(c.Caption, c.Notes)
 	return c
 }
 

@@ -29,11 +29,10 @@ type panel struct {
 
 // page is the layout of a chart: rows of panels under a title, a caption and notes below.
 type page struct {
-	title   string
-	rows    [][]panel
-	keys    []key // what the colours mean, above the first row, where names alone do not say it
-	caption string
-	notes   []string
+	title  string
+	rows   [][]panel
+	keys   []key    // what the colours mean, above the first row, where names alone do not say it
+	footer []string // caption and notes, in lines that fit
 }
 
 // key explains a fill or a line in words.
@@ -54,14 +53,14 @@ func (pg page) height() vg.Length {
 	for _, row := range pg.rows {
 		h += row[0].height + panelGap
 	}
-	return h + vg.Length(len(pg.footer()))*leading(sans(captionSize, soft()))
+	return h + vg.Length(len(pg.footer))*leading(sans(captionSize, soft()))
 }
 
-// footer is the caption and the notes, broken into lines.
-func (pg page) footer() []string {
+// footer breaks the caption and the notes into lines.
+func footer(caption string, notes []string) []string {
 	style := sans(captionSize, soft())
-	lines := wrap(style, pg.caption, textWidth)
-	for _, note := range pg.notes {
+	lines := wrap(style, caption, textWidth)
+	for _, note := range notes {
 		for i, line := range wrap(style, note, textWidth-10) {
 			lead := "•  "
 			if i > 0 {
@@ -98,7 +97,7 @@ func (pg page) draw(c draw.Canvas) {
 		}
 		at.Y -= row[0].height + panelGap
 	}
-	writeLines(c, sans(captionSize, soft()), at, pg.footer())
+	writeLines(c, sans(captionSize, soft()), at, pg.footer)
 }
 
 func (pg page) drawKeys(c draw.Canvas, at vg.Point) {

@@ -16,20 +16,22 @@ func paletted(img image.Image) *image.Paletted {
 	full := image.NewRGBA(img.Bounds())
 	draw.Draw(full, full.Bounds(), img, img.Bounds().Min, draw.Src)
 	count := map[color.RGBA]int{}
-	eachPixel(full, func(_ int, c color.RGBA) { count[c]++ })
+	eachRun(full, func(from, to int, c color.RGBA) { count[c] += to - from })
 	byUse := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(packed(a), packed(b)))
 	})
 	palette := spreadColours(byUse)
 	out := image.NewPaletted(full.Bounds(), palette)
 	nearest := map[color.RGBA]uint8{}
-	eachPixel(full, func(i int, c color.RGBA) {
+	eachRun(full, func(from, to int, c color.RGBA) {
 		at, known := nearest[c]
 		if !known {
 			at = uint8(palette.Index(c))
 			nearest[c] = at
 		}
-		out.Pix[i] = at
+		for i := from; i < to; i++ {
+			out.Pix[i] = at
+		}
 	})
 	return out
 }
@@ -64,12 +66,21 @@ func distance(a, b color.RGBA) int {
 	return dr*dr + dg*dg + db*db
 }
 
-// eachPixel visits the pixels row by row; i counts them.
-func eachPixel(img *image.RGBA, visit func(i int, c color.RGBA)) {
-	size := img.Bounds().Size()
-	for i := range size.X * size.Y {
-		p := img.Pix[i/size.X*img.Stride+i%size.X*4:]
-		visit(i, color.RGBA{p[0], p[1], p[2], p[3]})
+// eachRun visits the pixels row by row, in runs of one colour from..to: most of a chart is
+// paper. The picture's rows follow each other without a gap, as image.NewRGBA makes them.
+func eachRun(img *image.RGBA, visit func(from, to int, c color.RGBA)) {
+	n := len(img.Pix) / 4
+	at := func(i int) color.RGBA {
+		p := img.Pix[4*i : 4*i+4]
+		return color.RGBA{p[0], p[1], p[2], p[3]}
+	}
+	for from := 0; from < n; {
+		c, to := at(from), from+1
+		for to < n && at(to) == c {
+			to++
+		}
+		visit(from, to, c)
+		from = to
 	}
 }
 

@@ -41,20 +41,15 @@ func sansBold(size vg.Length, c color.Color) text.Style {
 // wrap breaks a paragraph into lines that fit the width. A word longer than that stands alone.
 func wrap(s text.Style, paragraph string, width vg.Length) []string {
 	var lines []string
-	line := ""
+	space, used := s.Width(" "), vg.Length(0)
 	for _, word := range strings.Fields(paragraph) {
-		longer := word
-		if line != "" {
-			longer = line + " " + word
+		long := s.Width(word)
+		if len(lines) == 0 || used+space+long > width {
+			lines, used = append(lines, word), long
+			continue
 		}
-		if line != "" && s.Width(longer) > width {
-			lines = append(lines, line)
-			longer = word
-		}
-		line = longer
-	}
-	if line != "" {
-		lines = append(lines, line)
+		lines[len(lines)-1] += " " + word
+		used += space + long
 	}
 	return lines
 }
