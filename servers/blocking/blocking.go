@@ -17,7 +17,6 @@ package blocking
 
 import (
 	"errors"
-	"io"
 	"time"
 
 	"iomodels/servers/offload"
@@ -45,8 +44,11 @@ type Conn interface {
 // ErrTimeout is returned by a Conn whose patience is over.
 var ErrTimeout = errors.New("peer made no progress in time")
 
-// lingerTime bounds how long input is dropped after a refusal, until the peer has read it.
-const lingerTime = 2 * time.Second
+// Input is dropped after a refusal, until the peer has read it: for so long, and so much.
+const (
+	lingerTime  = time.Second
+	lingerReads = 64
+)
 
 // keepOutput is the largest output buffer that a connection keeps between requests. One big
 // answer must not cost its memory for the rest of the connection's life.
@@ -58,6 +60,7 @@ type peer struct {
 	job     offload.Job // the session, what it is fed, and its output
 	headEnd time.Time   // when the request head that has begun must be complete
 	mid     midRequest
+	refused bool // beyond MaxConns: it has no session
 }
 
 // converse is the model: wait for bytes, think, wait until the answer is gone, and again.
@@ -147,7 +150,8 @@ func linger(c Conn, buf []byte) {
 	if c.CloseWrite() != nil {
 		return
 	}
-	for end := time.Now().Add(lingerTime); ; {
+	end := time.Now().Add(lingerTime)
+	for range lingerReads {
 		left := time.Until(end)
 		if left <= 0 {
 			return
@@ -157,5 +161,3 @@ func linger(c Conn, buf []byte) {
 		}
 	}
 }
-
-var _ io.Closer = Conn(nil)

@@ -32,9 +32,14 @@ type server struct {
 	stopping atomic.Bool
 	gone     sync.WaitGroup // connections that have not ended
 
-	mu   sync.Mutex
-	open map[*peer]struct{} // guards also that no Interrupt or Abort meets a closed descriptor
+	mu      sync.Mutex         // guards also that no Interrupt or Abort meets a closed descriptor
+	open    map[*peer]struct{} // all that have not ended
+	refused int                // those of them that are only told that the server is full
 }
+
+// refusedMax is how many connections at a time are told that the server is full. They cost as
+// much as any other, so in a storm the rest are just closed.
+const refusedMax = 64
 
 // midRequest says that a request has arrived in part: at stop such a connection is not
 // interrupted, it may finish. It is stored to only when it changes.
@@ -92,24 +97,23 @@ func (s *server) acceptAll(ctx context.Context, l Listener, spawn func(func())) 
 	}
 }
 
-// admit registers c, or refuses it and returns nil.
+// admit takes c in, or takes it in only to refuse it, or closes it and returns nil.
 func (s *server) admit(c Conn) *peer {
 	s.mu.Lock()
-	full := s.cfg.MaxConns > 0 && len(s.open) >= s.cfg.MaxConns
-	var p *peer
-	if !full {
-		p = &peer{conn: c}
+	defer s.mu.Unlock()
+	p := &peer{conn: c}
+	p.refused = s.cfg.MaxConns > 0 && len(s.open)-s.refused >= s.cfg.MaxConns
+	if p.refused {
+		if len(s.cfg.Protocol.Refusal) == 0 || s.refused == refusedMax {
+			c.Close()
+			return nil
+		}
+		s.refused++
+	} else {
 		p.job.Session = s.cfg.Protocol.New()
-		s.open[p] = struct{}{}
-		s.gone.Add(1)
 	}
-	s.mu.Unlock()
-	if full {
-		// A new socket's send buffer is empty, so this does not wait.
-		c.Write(s.cfg.Protocol.Refusal, time.Second)
-		c.CloseWrite()
-		c.Close()
-	}
+	s.open[p] = struct{}{}
+	s.gone.Add(1)
 	return p
 }
 
@@ -117,13 +121,23 @@ func (s *server) admit(c Conn) *peer {
 func (s *server) serve(p *peer) {
 	defer s.gone.Done()
 	buf := s.buffers.Get().(*[]byte)
-	s.converse(p, *buf)
+	if p.refused {
+		p.conn.Write(s.cfg.Protocol.Refusal, lingerTime)
+		linger(p.conn, *buf)
+	} else {
+		s.converse(p, *buf)
+	}
 	s.buffers.Put(buf)
 	s.mu.Lock()
 	delete(s.open, p)
+	if p.refused {
+		s.refused--
+	}
 	s.mu.Unlock()
 	p.conn.Close()
-	proto.Release(p.job.Session)
+	if !p.refused {
+		proto.Release(p.job.Session)
+	}
 }
 
 // finish ends all connections: those that ask for nothing now, those that are being served
