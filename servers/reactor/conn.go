@@ -27,8 +27,8 @@ type conn struct {
 	registered bool // with the demultiplexer
 	thinking   bool // a worker has the session
 	queued     bool // in the loop's list of those that go on unasked
-	moved      bool // bytes came or went since the last rest
-	answered   bool // output was made since the last rest
+	moved      bool // bytes came or went since the last touch
+	answered   bool // output was made since the last touch
 	refused    bool // beyond MaxConns
 }
 
@@ -81,6 +81,7 @@ func (c *conn) proceed() {
 			return
 		}
 	}
+	c.touch(false)
 	c.loop.later(c)
 }
 
@@ -148,21 +149,26 @@ func (c *conn) send(out []byte) (rest []byte) {
 
 // rest waits for interest: the end of a turn.
 func (c *conn) rest(interest Readiness) {
+	owes := interest == Writable
 	l := c.loop
-	phase := c.session.Phase()
-	if l.closing && c.drops == 0 && len(c.pending) == 0 && phase == proto.Idle {
+	if l.closing && c.drops == 0 && !owes && c.session.Phase() == proto.Idle {
 		c.close() // the server stops, and nothing is asked or owed
 		return
 	}
-	if c.moved && c.drops == 0 {
-		w := deadline.Waiting(phase, interest == Writable)
-		l.deadlines.Touch(int(c.slot), l.tick(), w, c.answered)
-	}
-	c.moved, c.answered = false, false
+	c.touch(owes)
 	if err := c.arm(interest); err != nil {
 		l.server.cfg.Log.Error("connection lost", "err", err)
 		c.close()
 	}
+}
+
+// touch gives the peer time anew if it has made progress since the last time.
+func (c *conn) touch(owes bool) {
+	if c.moved && c.drops == 0 {
+		wait := deadline.Waiting(c.session.Phase(), owes)
+		c.loop.deadlines.Touch(int(c.slot), c.loop.tick(), wait, c.answered)
+	}
+	c.moved, c.answered = false, false
 }
 
 // arm makes sure that interest will be reported.
@@ -201,13 +207,16 @@ func (c *conn) linger() {
 	c.loop.deadlines.Set(int(c.slot), deadline.After(c.loop.tick(), lingerTime))
 }
 
-// close ends the connection. A worker that still has its session will be ignored.
+// close ends the connection. A worker that has its session keeps it until it is done.
 func (c *conn) close() {
 	if c.registered {
 		c.loop.demux.Forget(int(c.fd))
 	}
 	unix.Close(int(c.fd)) // whatever it returns, the descriptor is gone
 	c.fd = -1
-	c.session, c.pending = nil, nil
+	c.pending = nil
+	if !c.thinking {
+		proto.Release(c.session)
+	}
 	c.loop.remove(c)
 }

@@ -59,8 +59,10 @@ type Demux struct {
 	table []registration // by descriptor
 	batch [batchMax]unix.EpollEvent
 	fresh bool // the last Dispatch brought events: more are likely soon
-	start time.Time
-	now   time.Duration
+
+	start   time.Time
+	clock   time.Duration // since start, as of the last look
+	excused time.Duration // how much of it handlers have held up the loop
 
 	bell   int         // eventfd: its readiness ends a wait
 	rung   atomic.Bool // the bell has been rung and not yet been heard
@@ -148,7 +150,6 @@ func (d *Demux) Forget(fd int) {
 // Wake ended the wait. Whatever was done before a Wake is visible when Dispatch returns.
 func (d *Demux) Dispatch(wait time.Duration) (int, error) {
 	n, err := d.fetch(wait)
-	d.now = time.Since(d.start)
 	d.fresh = n > 0
 	if err != nil {
 		return 0, err
@@ -168,8 +169,22 @@ func (d *Demux) Dispatch(wait time.Duration) (int, error) {
 	return ran, nil
 }
 
-// Now is the time since NewDemux, read once per Dispatch before the handlers run.
-func (d *Demux) Now() time.Duration { return d.now }
+// heldUp is how long handlers may take together before it counts as holding up the loop.
+const heldUp = 10 * time.Millisecond
+
+// Now is the time since NewDemux, without the time that handlers have held up the loop: no peer
+// can be blamed for a silence in which nobody listened. It is read once per Dispatch, before
+// the handlers run.
+func (d *Demux) Now() time.Duration { return d.clock - d.excused }
+
+// look reads the clock. Since the last look the loop has run handlers, or it has slept.
+func (d *Demux) look(slept bool) {
+	now := time.Since(d.start)
+	if took := now - d.clock; !slept && took > heldUp {
+		d.excused += took
+	}
+	d.clock = now
+}
 
 // fetch fills the batch. After a batch of events more are likely soon: it first asks without a
 // word to the scheduler (which saves 50 ns, and more as RawWait says), and waits in the ordinary
@@ -183,8 +198,10 @@ func (d *Demux) fetch(wait time.Duration) (n int, err error) {
 	if d.fresh {
 		n, errno = d.epollWait(raw, true)
 	}
+	d.look(false)
 	if n == 0 && errno == 0 && (wait != raw || !d.fresh) {
 		n, errno = d.epollWait(wait, false)
+		d.look(true)
 	}
 	if errno != 0 && errno != unix.EINTR { // a signal is no error, and no event
 		return 0, os.NewSyscallError("epoll_pwait", errno)

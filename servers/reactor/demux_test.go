@@ -1,11 +1,8 @@
 package reactor
 
 import (
-	"encoding/binary"
 	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -266,73 +263,6 @@ func TestDemuxWaitEnds(t *testing.T) {
 		return
 	}
 	t.Error("Dispatch(2ms) never waited 2ms")
-}
-
-func TestDemuxWakeEndsTheWait(t *testing.T) {
-	for _, raw := range []time.Duration{0, RawWaitMax} {
-		d := newDemux(t)
-		d.RawWait = raw
-		go d.Wake()
-		dispatch(t, d, -1, 0)
-		d.Wake()
-		dispatch(t, d, -1, 0) // the bell can be rung again
-		dispatch(t, d, 0, 0)
-	}
-}
-
-func TestDemuxWakesCoalesce(t *testing.T) {
-	d := newDemux(t)
-	for range 1000 {
-		d.Wake()
-	}
-	var count [8]byte
-	if _, err := unix.Read(d.bell, count[:]); err != nil {
-		t.Fatal(err)
-	}
-	if n := binary.NativeEndian.Uint64(count[:]); n != 1 {
-		t.Errorf("1000 wakes rang the bell %d times; want 1", n)
-	}
-}
-
-// A bell that stays readable would make every later Dispatch return at once: a spinning loop.
-func TestDemuxBellIsSilenced(t *testing.T) {
-	d := newDemux(t)
-	d.Wake()
-	dispatch(t, d, 0, 0)
-	var count [8]byte
-	if _, err := unix.Read(d.bell, count[:]); err != unix.EAGAIN {
-		t.Errorf("the bell is still ringing after Dispatch: read returned %v", err)
-	}
-}
-
-// What a producer stored before its Wake must be seen after some Dispatch, however wakes and
-// the silencing of the bell interleave. A lost wake-up makes this test hang.
-func TestDemuxNoWakeIsLost(t *testing.T) {
-	const producers, each = 4, 5000
-	d := newDemux(t)
-	d.RawWait = 0
-	var sum atomic.Int64
-	var wg sync.WaitGroup
-	for range producers {
-		wg.Go(func() {
-			for range each {
-				sum.Add(1)
-				d.Wake()
-				if sum.Load()%16 == 0 {
-					runtime.Gosched()
-				}
-			}
-		})
-	}
-	for deadline := time.Now().Add(30 * time.Second); sum.Load() < producers*each; {
-		if _, err := d.Dispatch(time.Until(deadline)); err != nil {
-			t.Fatal(err)
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("a wake-up was lost: %d of %d seen", sum.Load(), producers*each)
-		}
-	}
-	wg.Wait()
 }
 
 func TestDemuxSignalIsNoEventAndNoError(t *testing.T) {

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
@@ -48,30 +49,51 @@ const (
 	silentLength = time.Second
 )
 
+func newLoop(s *server, listener int) *loop {
+	l := &loop{server: s, listener: listener, conns: make([]*conn, 1)}
+	l.deadlines = deadline.NewTable(deadline.Policy(s.cfg.Timeouts))
+	return l
+}
+
+// open makes the demultiplexer. It waits raw only where nobody else could use its processor.
+func (l *loop) open() (err error) {
+	if l.demux, err = NewDemux(); err != nil {
+		return err
+	}
+	if cfg := &l.server.cfg; cfg.Offload > 0 || cfg.Loops > runtime.GOMAXPROCS(0) {
+		l.demux.RawWait = 0
+	}
+	return l.demux.Register(l.listener, Readable, acceptor{l})
+}
+
 // run is the life of the loop. It returns nil when the server stops and all is finished.
 func (l *loop) run() error {
 	for {
-		if _, err := l.demux.Dispatch(l.wait()); err != nil {
+		if err := l.turn(); err != nil {
 			return err
 		}
-		l.collect()
-		l.goOn()
-		l.deadlines.Expire(l.tick(), l.expired)
 		if l.server.stopping.Load() && l.windDown() {
 			return nil
 		}
 	}
 }
 
-func (l *loop) tick() deadline.Tick { return deadline.At(l.demux.Now()) }
-
-// wait is how long there is nothing to do unless something happens.
-func (l *loop) wait() time.Duration {
-	if len(l.ready) > 0 {
-		return 0
+// turn waits until something is to be done, and does all that is.
+func (l *loop) turn() error {
+	wait := time.Duration(0)
+	if len(l.ready) == 0 {
+		wait = l.deadlines.Wait(l.demux.Now())
 	}
-	return l.deadlines.Wait(l.demux.Now())
+	if _, err := l.demux.Dispatch(wait); err != nil {
+		return err
+	}
+	l.collect()
+	l.goOn()
+	l.deadlines.Expire(l.tick(), l.expired)
+	return nil
 }
+
+func (l *loop) tick() deadline.Tick { return deadline.At(l.demux.Now()) }
 
 // later has c go on after everybody else had a turn.
 func (l *loop) later(c *conn) {
@@ -130,7 +152,7 @@ func (l *loop) pause(why unix.Errno) {
 	now := l.tick()
 	if now >= l.silent {
 		l.silent = deadline.After(now, silentLength)
-		l.server.cfg.Log.Warn("accept pauses", "err", why, "connections", l.server.open.Load())
+		l.server.cfg.Log.Warn("accept pauses", "err", why, "connections", l.server.admitted.Load())
 	}
 	l.demux.Rearm(l.listener, 0)
 	l.deadlines.Set(0, deadline.After(now, acceptPause))
@@ -147,8 +169,8 @@ func (l *loop) admit(fd int) {
 		c.slot = int32(len(l.conns))
 		l.conns = append(l.conns, c)
 	}
-	if s.open.Add(1) > s.limit {
-		s.open.Add(-1)
+	if s.admitted.Add(1) > s.limit {
+		s.admitted.Add(-1)
 		c.refuse()
 	}
 	c.proceed()
@@ -175,7 +197,7 @@ func (l *loop) remove(c *conn) {
 	if c.refused {
 		l.server.refused.Add(-1)
 	} else {
-		l.server.open.Add(-1)
+		l.server.admitted.Add(-1)
 	}
 	if !l.closing {
 		l.demux.Rearm(l.listener, Readable) // there is a descriptor again, should accept wait for one
@@ -224,6 +246,7 @@ func (l *loop) collect() {
 		c := w.conn
 		c.thinking = false
 		if c.fd < 0 { // closed in the meantime
+			proto.Release(c.session)
 			l.giveBack(w)
 			continue
 		}
@@ -259,12 +282,14 @@ func (l *loop) closeAll() {
 	}
 }
 
-// free closes everything that is still open.
-func (l *loop) free() {
+// close closes everything that is still open.
+func (l *loop) close() {
 	l.closing = true
 	l.closeAll()
 	if l.listener >= 0 {
 		unix.Close(l.listener)
 	}
-	l.demux.Close()
+	if l.demux != nil {
+		l.demux.Close()
+	}
 }

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"math"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"iomodels/servers"
-	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
 	"iomodels/servers/sock"
 )
@@ -48,8 +44,8 @@ type server struct {
 	loops []*loop
 	pool  *offload.Pool // nil: handlers run on their loop
 
-	limit    int64        // of open
-	open     atomic.Int64 // connections that were let in
+	limit    int64        // of admitted
+	admitted atomic.Int64 // connections that were let in
 	refused  atomic.Int64 // connections that were not, and linger
 	stopping atomic.Bool
 }
@@ -59,53 +55,40 @@ func serve(ctx context.Context, cfg servers.Config, edge bool) error {
 	if err != nil {
 		return err
 	}
-	s := &server{cfg: cfg, edge: edge, limit: int64(cfg.MaxConns)}
-	if s.limit == 0 {
-		s.limit = math.MaxInt64
-	}
-	addr, err := s.listen()
-	defer s.free()
+	s := newServer(cfg, edge)
+	addr, err := s.open()
+	defer s.close()
 	if err != nil {
 		return err
 	}
 	if cfg.Offload > 0 {
 		s.pool = offload.New(cfg.Offload)
-		defer s.pool.Close() // before the loops are freed: workers wake them
+		defer s.pool.Close() // before the loops are closed: workers wake them
 	}
 	cfg.Ready(addr)
 	return s.run(ctx)
 }
 
-// listen makes the loops. All listeners share one address; the first finds the port.
-func (s *server) listen() (addr net.Addr, err error) {
-	// A listener that shares its address would also share it with a server that has nothing
-	// to do with us. So try first whether anybody is there.
-	probe, _, err := sock.Listen(s.cfg.Addr, false, true)
-	if err != nil {
-		return nil, err
+func newServer(cfg servers.Config, edge bool) *server {
+	s := &server{cfg: cfg, edge: edge, limit: int64(cfg.MaxConns)}
+	if s.limit == 0 {
+		s.limit = math.MaxInt64
 	}
-	unix.Close(probe)
-	at := s.cfg.Addr
-	for range s.cfg.Loops {
-		l := &loop{server: s, listener: -1, conns: make([]*conn, 1)}
-		l.deadlines = deadline.NewTable(deadline.Policy(s.cfg.Timeouts))
-		if l.demux, err = NewDemux(); err != nil {
-			return nil, err
-		}
-		s.loops = append(s.loops, l)
-		// A raw wait keeps a processor. It must not be one that somebody else could use.
-		if s.cfg.Offload > 0 || s.cfg.Loops > runtime.GOMAXPROCS(0) {
-			l.demux.RawWait = 0
-		}
-		if l.listener, addr, err = sock.Listen(at, true, true); err != nil {
-			return nil, err
-		}
-		if err = l.demux.Register(l.listener, Readable, acceptor{l}); err != nil {
-			return nil, err
-		}
-		at = addr.String()
+	return s
+}
+
+// open makes the loops, each with its listener.
+func (s *server) open() (net.Addr, error) {
+	listeners, addr, err := sock.ListenShared(s.cfg.Addr, s.cfg.Loops, true)
+	for _, fd := range listeners {
+		s.loops = append(s.loops, newLoop(s, fd))
 	}
-	return addr, nil
+	for _, l := range s.loops {
+		if err == nil {
+			err = l.open()
+		}
+	}
+	return addr, err
 }
 
 // run runs the loops until ctx is done, or one of them fails.
@@ -134,8 +117,8 @@ func (s *server) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *server) free() {
+func (s *server) close() {
 	for _, l := range s.loops {
-		l.free()
+		l.close()
 	}
 }
