@@ -165,8 +165,8 @@ func (v vector) judge(t *testing.T, out []byte, end Verdict) {
 		if len(bodies) < len(v.Methods) {
 			method = v.Methods[len(bodies)]
 		}
-		var r response
-		r, rest = parseResponse(t, rest, method)
+		r, next := parseHead(t, rest)
+		r, rest = r.parseBody(t, next, method)
 		statuses = append(statuses, r.status)
 		if r.status >= 200 {
 			bodies = append(bodies, r.body)
@@ -213,9 +213,9 @@ type response struct {
 
 var contentLength = regexp.MustCompile(`\r\nContent-Length: ([0-9]+)\r\n`)
 
-// parseResponse cuts a response off out. It is stricter than a client: every head that is not
-// interim has a Date and a Content-Length, and nothing else stands between two responses.
-func parseResponse(t testing.TB, out []byte, method string) (r response, rest []byte) {
+// parseHead cuts the head of a response off out. It is stricter than a client: every head that
+// is not interim has a Date, and nothing stands between two responses.
+func parseHead(t testing.TB, out []byte) (r response, rest []byte) {
 	t.Helper()
 	end := bytes.Index(out, []byte("\r\n\r\n"))
 	if !bytes.HasPrefix(out, []byte("HTTP/1.1 ")) || end < 0 {
@@ -223,11 +223,17 @@ func parseResponse(t testing.TB, out []byte, method string) (r response, rest []
 	}
 	r.head, rest = string(out[:end+4]), out[end+4:]
 	r.status, _ = strconv.Atoi(r.head[9:12])
-	if r.status < 200 {
-		return r, rest
-	}
-	if !strings.Contains(r.head, "\r\nDate: ") {
+	if r.status >= 200 && !dateField.MatchString(r.head) {
 		t.Fatalf("no Date in:\n%s", r.head)
+	}
+	return r, rest
+}
+
+// parseBody cuts the body of the response to a method off out.
+func (r response) parseBody(t testing.TB, out []byte, method string) (_ response, rest []byte) {
+	t.Helper()
+	if r.status < 200 {
+		return r, out
 	}
 	m := contentLength.FindStringSubmatch(r.head)
 	if m == nil {
@@ -237,12 +243,14 @@ func parseResponse(t testing.TB, out []byte, method string) (r response, rest []
 	if method == "HEAD" {
 		n = 0
 	}
-	if len(rest) < n {
-		t.Fatalf("body of %d bytes, %d promised in:\n%s", len(rest), n, r.head)
+	if len(out) < n {
+		t.Fatalf("body of %d bytes, %d promised in:\n%s", len(out), n, r.head)
 	}
-	r.body = string(rest[:n])
-	return r, rest[n:]
+	r.body = string(out[:n])
+	return r, out[n:]
 }
+
+func (r response) closes() bool { return strings.Contains(r.head, "\r\n"+closeField) }
 
 var dateField = regexp.MustCompile(`Date: [A-Z][^\r]{28}\r\n`)
 
