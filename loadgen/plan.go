@@ -80,8 +80,8 @@ func (p Plan) check() error {
 		}
 	}
 	for name, n := range map[string]float64{
-		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn), "sources": float64(p.Sources),
-		"rate": p.Rate, "ramp": p.RampPerS,
+		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn),
+		"sources": float64(p.Sources), "rate": p.Rate, "ramp": p.RampPerS,
 		"warmup": p.Warmup.Seconds(), "settle": p.Settle.Seconds(),
 	} {
 		if !(n >= 0) {

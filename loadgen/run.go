@@ -96,7 +96,8 @@ func prepare(plan Plan, opt RunOptions) (*run, error) {
 		return nil, fmt.Errorf("--sources is %d: want %d or less", plan.Sources, conns.MaxSources)
 	}
 	need := conns.Need{
-		Conns: plan.Conns + plan.Idle, Spare: spareDescriptors + 4*plan.Loops, Sources: plan.Sources, Churn: churn,
+		Conns: plan.Conns + plan.Idle, Spare: spareDescriptors + 4*plan.Loops,
+		Sources: plan.Sources, Churn: churn,
 	}
 	if err := limits.Check(need); err != nil {
 		return nil, err

@@ -36,7 +36,8 @@ func (r *run) summary() Summary {
 	s.Little = little(t, h.Service, s.ElapsedS)
 	s.Generator = r.generator(t, s.ElapsedS)
 	s.Verdict, s.Reasons = judge(facts{
-		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, gone: r.gone, over: h.Response.Over() + h.Lag.Over(),
+		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, gone: r.gone,
+		over: h.Response.Over() + h.Lag.Over(),
 	})
 	if r.opt.Histograms != nil {
 		r.opt.Histograms(h)
@@ -56,7 +57,8 @@ func (r *run) tally() *engine.Tally {
 // so response and service time are one, and only censored samples were kept apart.
 func histograms(t *engine.Tally) Histograms {
 	h := Histograms{
-		Response: latency.New(latency.Exact), Service: latency.New(latency.Exact), Lag: t.Lag, Connect: t.Connect,
+		Response: latency.New(latency.Exact), Service: latency.New(latency.Exact),
+		Lag: t.Lag, Connect: t.Connect,
 	}
 	for i := range t.Service {
 		h.Service.Merge(t.Service[i])

@@ -37,7 +37,9 @@ func Resolve(addr string) (Target, error) {
 		return t, nil
 	}
 	t.family, t.length = unix.AF_INET6, unix.SizeofSockaddrInet6
-	t.addr = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: networkOrder(a.Port), Addr: [16]byte(a.IP.To16())}
+	t.addr = unix.RawSockaddrInet6{
+		Family: unix.AF_INET6, Port: networkOrder(a.Port), Addr: [16]byte(a.IP.To16()),
+	}
 	return t, nil
 }
 
@@ -66,13 +68,15 @@ type Dialer struct {
 	target  Target
 	sources []unix.RawSockaddrInet6 // bound round robin; empty: the kernel chooses
 	next    int
-	one     int32 // the value of every option; its address is handed to the kernel
+	on      uint32 // the value of the options; its address is handed to the kernel
+	// portRange narrows the local ports to high<<16 | low, for tests that use them up; 0: all.
+	portRange uint32
 }
 
 // NewDialer returns a dialer that leaves from the source addresses 127.0.0.2, 127.0.0.3, ...
 // Several dialers of one run start at different ones.
 func NewDialer(target Target, sources, start int) *Dialer {
-	d := &Dialer{target: target, one: 1}
+	d := &Dialer{target: target, on: 1}
 	for i := range sources {
 		d.sources = append(d.sources, inet4([4]byte{127, 0, 0, byte(2 + i)}, 0))
 	}
@@ -121,24 +125,29 @@ func (d *Dialer) dialOnce() (fd int, connected bool, failure Failure) {
 // port to connect, which knows the destination: a plain bind must find a port that is free for
 // every destination, and runs out of them many times sooner.
 func (d *Dialer) prepare(fd int) syscall.Errno {
-	if errno := d.option(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY); errno != 0 {
+	if errno := setOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, &d.on); errno != 0 {
 		return errno
+	}
+	if d.portRange != 0 {
+		if errno := setOption(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, &d.portRange); errno != 0 {
+			return errno
+		}
 	}
 	if len(d.sources) == 0 {
 		return 0
 	}
-	if errno := d.option(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT); errno != 0 {
+	if errno := setOption(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, &d.on); errno != 0 {
 		return errno
 	}
-	source := &d.sources[d.next]
+	source := unsafe.Pointer(&d.sources[d.next])
 	d.next = (d.next + 1) % len(d.sources)
-	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(source)), unix.SizeofSockaddrInet4)
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(source), unix.SizeofSockaddrInet4)
 	return errno
 }
 
-func (d *Dialer) option(fd, level, name int) syscall.Errno {
+func setOption(fd, level, name int, value *uint32) syscall.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
-		uintptr(unsafe.Pointer(&d.one)), unsafe.Sizeof(d.one), 0)
+		uintptr(unsafe.Pointer(value)), unsafe.Sizeof(*value), 0)
 	return errno
 }
 
@@ -157,6 +166,7 @@ func (d *Dialer) connect(fd int) syscall.Errno {
 }
 
 func (d *Dialer) connectOnce(fd int) syscall.Errno {
-	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&d.target.addr)), d.target.length)
+	to := unsafe.Pointer(&d.target.addr)
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(to), d.target.length)
 	return errno
 }

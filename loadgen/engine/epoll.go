@@ -32,7 +32,9 @@ func newEpoll(l *Loop) (*epoll, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &epoll{loop: l, fd: fd, events: make([]unix.EpollEvent, maxEvents), buffer: make([]byte, readBuffer)}, nil
+	return &epoll{
+		loop: l, fd: fd, events: make([]unix.EpollEvent, maxEvents), buffer: make([]byte, readBuffer),
+	}, nil
 }
 
 const (
@@ -83,8 +85,8 @@ func (e *epoll) flush(slot int32) {
 }
 
 func (e *epoll) send(fd int, b []byte) (int, syscall.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
-		unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
 
@@ -100,8 +102,8 @@ func (e *epoll) forget(slot int32) {
 // milliseconds would be reported as the server's latency.
 func (e *epoll) wait(ns int64) error {
 	e.spec = unix.NsecToTimespec(ns)
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd), uintptr(unsafe.Pointer(&e.events[0])),
-		maxEvents, uintptr(unsafe.Pointer(&e.spec)), 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd),
+		uintptr(unsafe.Pointer(&e.events[0])), maxEvents, uintptr(unsafe.Pointer(&e.spec)), 0, 0)
 	switch {
 	case errno == unix.EINTR: // the Go runtime interrupts threads now and then
 		return nil

@@ -63,7 +63,9 @@ type Tally struct {
 
 func newTally(kinds int) *Tally {
 	t := &Tally{
-		Lag: latency.New(latency.Exact), Late: latency.New(latency.Exact), Connect: latency.New(latency.Exact),
+		Lag:         latency.New(latency.Exact),
+		Late:        latency.New(latency.Exact),
+		Connect:     latency.New(latency.Exact),
 		CensoredMin: math.MaxInt64,
 	}
 	for range kinds {

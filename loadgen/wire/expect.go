@@ -18,18 +18,25 @@ type expected struct {
 // expect knows the bodies of the suite's endpoints. Any other target may answer what it likes;
 // then only the framing is checked.
 func expect(path string, size int) expected {
-	if path == "/" {
+	endpoint, argument, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch endpoint {
+	case "", "delay", "burn":
 		return exactly([]byte("Hello, World!"))
-	}
-	if path == echoPath {
+	case "echo":
 		return exactly(noise(size))
-	}
-	if n, ok := strings.CutPrefix(path, "/bytes/"); ok {
-		if length, err := strconv.ParseUint(n, 10, 63); err == nil {
-			return expected{length: int64(length)}
+	case "bytes":
+		if length, err := strconv.ParseUint(argument, 10, 63); err == nil {
+			return expected{length: int64(length), pattern: alphabet(min(length, minPiece))}
 		}
 	}
 	return expected{length: -1}
+}
+
+// alphabet is the body of /bytes/N: a to z, again and again. It holds at least n bytes, and
+// whole rounds, so it may be repeated.
+func alphabet(n uint64) []byte {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	return bytes.Repeat([]byte(letters), int(n)/len(letters)+1)
 }
 
 func exactly(b []byte) expected { return expected{length: int64(len(b)), pattern: b} }

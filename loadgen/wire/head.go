@@ -13,6 +13,7 @@ type head struct {
 	length  int64 // of the body; -1: the head does not say
 	chunked bool
 	closes  bool // the peer closes the connection after this reply
+	old     bool // HTTP/1.0
 }
 
 var endOfHead = []byte("\r\n\r\n")
@@ -45,8 +46,8 @@ func parseHead(b []byte) (head, bool) {
 			return head{}, false
 		}
 	}
-	if m.chunked && m.length >= 0 {
-		return head{}, false // two lengths: RFC 9112, 6.2
+	if m.chunked && (m.length >= 0 || m.old) {
+		return head{}, false // two lengths, or a coding HTTP/1.0 does not have: RFC 9112, 6.1
 	}
 	if m.status == 204 || m.status == 304 || m.status/100 == 1 {
 		m.length, m.chunked = 0, false
@@ -75,7 +76,8 @@ func (m *head) statusLine(line []byte) bool {
 	if (minor != '0' && minor != '1') || line[len(prefix)+1] != ' ' || line[len(prefix)+5] != ' ' {
 		return false
 	}
-	m.closes = minor == '0' // HTTP/1.0 closes unless it says otherwise
+	m.old = minor == '0'
+	m.closes = m.old // unless it says otherwise
 	for _, c := range code {
 		if c < '0' || c > '9' {
 			return false

@@ -69,13 +69,15 @@ func newHTTP(spec Spec) (*http, error) {
 
 // request builds the bytes of one request. A path of /echo is posted to, with a body.
 func request(path string, spec Spec) ([]byte, error) {
-	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' }
+	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, odd) {
 		return nil, fmt.Errorf("path %q: want a slash and then printable ASCII without spaces", path)
 	}
 	if path != echoPath {
 		return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, spec.Host), nil
 	}
-	b := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", path, spec.Host, spec.Size)
+	b := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n",
+		path, spec.Host, spec.Size)
 	return append(b, noise(spec.Size)...), nil
 }
 

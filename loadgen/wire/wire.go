@@ -25,19 +25,18 @@ type Outcome uint8
 // The outcomes. All but More and OK are failures; their names are the error classes of a
 // Summary. A Dialog finds those up to Truncated, an engine the rest.
 const (
-	More        Outcome = iota // the reply is not complete yet
-	OK                         // whole, and as expected
-	Malformed                  // not the protocol; what follows on the connection means nothing
-	WrongBody                  // well-formed, but other bytes or another length than expected
-	Status1xx                  // 101: the only interim status that ends the exchange
-	Status3xx                  //
-	Status4xx                  //
-	Status5xx                  //
-	EOF                        // closed by the peer before the reply began
-	Truncated                  // closed by the peer within the reply
-	Reset                      // RST, or another error of the socket, while in flight
-	Unsolicited                // bytes came that nobody asked for, before this request's reply
-	Dropped                    // in flight on a connection that had to be closed for another request
+	More      Outcome = iota // the reply is not complete yet
+	OK                       // whole, and as expected
+	Malformed                // not the protocol; what follows on the connection means nothing
+	WrongBody                // well-formed, but other bytes or another length than expected
+	Status1xx                // 101: the only interim status that ends the exchange
+	Status3xx                //
+	Status4xx                //
+	Status5xx                //
+	EOF                      // closed by the peer before the reply began
+	Truncated                // closed by the peer within the reply
+	Reset                    // RST, or another error of the socket, while in flight
+	Dropped                  // in flight on a connection that had to be closed for another request
 	outcomes
 )
 
