@@ -1,0 +1,109 @@
+package proactor
+
+import "time"
+
+// Kind is what an operation asks for.
+type Kind uint8
+
+// The kinds. Those that complete many times may stop at any completion: Op.Pending tells, and
+// whoever wants more submits again. So the same program runs where they complete once.
+const (
+	// Accept completes for every connection that arrives at FD: n is the new descriptor, which
+	// is the handler's from then on. An error (EMFILE, say) ends it.
+	Accept Kind = iota + 1
+	// Receive completes once: with n bytes in Buf, or 0 at the end of the stream.
+	Receive
+	// ReceiveMany completes as Receive does, for as long as bytes come. It ends with the end of
+	// the stream, with an error, with ENOBUFS (all buffers are lent out: submit again), or
+	// for no reason at all.
+	ReceiveMany
+	// Send completes once: the first n bytes of Buf were taken, maybe not all of them.
+	Send
+)
+
+// Op is an asynchronous operation: what is asked, and who is told. The caller owns it, usually
+// as a field of something larger, so to submit it allocates nothing. From Submit to its last
+// completion it is in the backend's hands and must not be moved, changed or submitted.
+type Op struct {
+	Done CompletionHandler // told of every completion
+	// Buf of a Send is what to send: the caller's, but untouchable until the operation has
+	// completed. Buf of a Receive is what was received: the backend chose the buffer when the
+	// bytes were there, and takes it back when the handler returns.
+	Buf []byte
+	FD  int32  // the descriptor it is about
+	Tag uint32 // the caller's own: tells its handler whose operation this is
+
+	// Lazy, of a Send: nobody is in a hurry to learn of its success, which may then be told
+	// together with the next completion of anything. Failure is told at once.
+	Lazy bool
+
+	// Pending: in the backend's hands. It holds from Submit to the last completion. Inside Done
+	// it says whether further completions of this very submission will follow.
+	Pending bool
+	Kind    Kind   // as submitted
+	Mark    uint8  // the backend's own
+	Token   uint32 // the backend's own
+}
+
+// CompletionHandler is told that an operation HAS been done: n is its result, or err says why
+// there is none. It runs on the loop's goroutine, inside Complete, and must not wait. It may
+// submit operations, op included if that is no longer pending.
+type CompletionHandler func(op *Op, n int, err error)
+
+// Proactor carries out operations and tells their handlers. One goroutine, locked to its
+// thread, opens it and makes every call; only Wake may come from any other. There is at most
+// one operation of each direction (Accept and Receive, or Send) per descriptor at a time.
+type Proactor interface {
+	// Submit starts op. It never completes inside the call: a handler that submits is not
+	// called again before it has returned, and no chain of completions deepens the stack.
+	Submit(op *Op, kind Kind)
+	// Cancel asks a pending operation to end early. It completes all the same: with ECANCELED,
+	// or with its result if that was faster.
+	Cancel(op *Op)
+	// CloseFD closes fd. Its pending operations are cancelled and complete as after Cancel.
+	// The number is not given to a new connection while a completion of the old may come.
+	CloseFD(fd int)
+	// Complete waits until an operation has completed, for at most wait (negative: without
+	// end), and runs the handlers of all that have. It also returns after a Wake or a signal.
+	// An error means that the backend is broken.
+	Complete(wait time.Duration) error
+	// Wake makes the current or the next Complete return. Any goroutine may call it at any
+	// time, also after Close. Many calls cost one system call.
+	Wake()
+	// Close frees everything but the caller's descriptors. No handler runs any more.
+	Close() error
+}
+
+// Settings are what a server asks of any backend.
+type Settings struct {
+	BufferSize int // bytes of one receive buffer
+	// RawWait bounds how long Complete may wait without telling the Go scheduler.
+	//
+	// Why behind its back: a thread that blocks for more than 20 µs in an ordinary system call
+	// has its processor (P) taken away by the runtime's monitor thread and must get one back
+	// when it wakes: at moderate rates that happens at every request, and costs about as much
+	// as the request. The price: no other goroutine runs on this P meanwhile. So it is done
+	// once after a batch of completions, for a short time, and then Complete waits the
+	// ordinary way: silence costs nothing. 0: always the ordinary way, which is right when
+	// other goroutines of the process have work to do.
+	RawWait time.Duration
+}
+
+// RawWaitMax is the RawWait of a server whose loops have a processor each. It also bounds how
+// late a lazy send may be told to have succeeded.
+const RawWaitMax = time.Millisecond
+
+// Begin marks op as pending. A backend calls it first in Submit.
+func (op *Op) Begin(kind Kind) {
+	if op.Pending {
+		panic("proactor: operation submitted twice")
+	}
+	op.Pending, op.Kind = true, kind
+}
+
+// Complete tells op's handler. A backend calls it from Complete alone; more says that the
+// operation goes on.
+func (op *Op) Complete(n int, err error, more bool) {
+	op.Pending = more
+	op.Done(op, n, err)
+}

@@ -1,0 +1,97 @@
+package proactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers"
+	"iomodels/servers/offload"
+	"iomodels/servers/sock"
+)
+
+// Backend opens a proactor, on the thread that will use it.
+type Backend func(Settings) (Proactor, error)
+
+// server is what the loops share.
+type server struct {
+	cfg      servers.Config
+	workers  *offload.Pool // nil: handlers run where the bytes were received
+	conns    atomic.Int64  // admitted and not buried
+	stopping atomic.Bool
+}
+
+// Serve implements servers.Model.Serve on any backend.
+func Serve(ctx context.Context, cfg servers.Config, open Backend) error {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return err
+	}
+	s := &server{cfg: cfg}
+	if cfg.Offload > 0 {
+		s.workers = offload.New(cfg.Offload)
+		defer s.workers.Close()
+	}
+	listeners, addr, err := sock.ListenShared(cfg.Addr, cfg.Loops, false)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	opened, errs := make(chan *loop, len(listeners)), make([]error, len(listeners))
+	var running sync.WaitGroup
+	for i, fd := range listeners {
+		running.Go(func() {
+			if errs[i] = s.serve(open, fd, opened); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	var loops []*loop
+	for range listeners {
+		if l := <-opened; l != nil {
+			loops = append(loops, l)
+		}
+	}
+	defer context.AfterFunc(ctx, func() {
+		s.stopping.Store(true)
+		for _, l := range loops {
+			l.p.Wake()
+		}
+	})()
+	if len(loops) == len(listeners) {
+		cfg.Ready(addr)
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// serve is the life of one loop. It is locked to its thread: a ring serves one thread alone.
+func (s *server) serve(open Backend, listener int, opened chan<- *loop) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	settings := Settings{BufferSize: s.cfg.ReadSize, RawWait: RawWaitMax}
+	if s.cfg.Offload > 0 || s.cfg.Loops > runtime.GOMAXPROCS(0) {
+		settings.RawWait = 0 // others need the processor while a loop waits
+	}
+	p, err := open(settings)
+	if err != nil {
+		unix.Close(listener)
+		opened <- nil
+		return fmt.Errorf("open a proactor: %w", err)
+	}
+	l := newLoop(s, p, listener)
+	opened <- l
+	if err = l.run(); err != nil { // the backend is broken: nobody else will close these
+		l.each(func(c *connection) { unix.Close(int(c.receive.FD)) })
+		if !l.stopping {
+			unix.Close(listener)
+		}
+	}
+	return errors.Join(err, p.Close())
+}
