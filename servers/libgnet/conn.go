@@ -38,7 +38,7 @@ type conn struct {
 	touched  bool          // input came since the last sweep
 	answered bool          // and there was output
 	queued   int           // output that gnet held at the last sweep
-	due      deadline.Deadline
+	late     deadline.Late
 }
 
 // advance runs the conversation as far as it gets.
@@ -51,18 +51,22 @@ func (k *conn) advance() gnet.Action {
 			return k.lookAgain()
 		case k.verdict == proto.Continue && k.InboundBuffered() == 0:
 			return k.bounded()
-		case k.verdict == proto.Continue:
-			in, _ := k.Next(-1) // never fails: it takes what is there, without a copy
-			k.feed(in)
 		default:
-			k.feed(nil)
+			k.feed()
 		}
 	}
 	return k.bounded()
 }
 
-// feed runs the session on in, and sends the output.
-func (k *conn) feed(in []byte) {
+// feed runs the session on the input there is, and sends the output.
+func (k *conn) feed() {
+	var in []byte
+	if k.verdict == proto.Continue {
+		// Neither call can fail. Without a backlog, as a rule, Peek does not copy; of a backlog a
+		// session gets no more at a time than it can answer at a time.
+		in, _ = k.Peek(min(k.InboundBuffered(), proto.OutputBound))
+		defer k.Discard(len(in))
+	}
 	if k.loop.pool != nil {
 		k.offload(in)
 		return
@@ -91,6 +95,7 @@ func (k *conn) offload(in []byte) {
 				k.busy = false
 				k.fed(job)
 				k.resume()
+				k.forget()
 				return nil
 			})
 		})
@@ -152,24 +157,27 @@ func (k *conn) close() {
 	}
 }
 
+// forget gives back what the session of a closed connection holds.
+func (k *conn) forget() {
+	if k.gone && !k.busy && k.session != nil {
+		proto.Release(k.session)
+	}
+}
+
 // settled reports whether nothing is in flight: no request begun, no answer owed.
 func (k *conn) settled() bool {
 	return !k.busy && k.verdict == proto.Continue && k.phase == proto.Idle &&
 		k.OutboundBuffered() == 0 && k.InboundBuffered() == 0
 }
 
-// overdue reports whether the peer has made no progress for longer than the policy allows. It is
-// worked out here and not per request, so no request reads the clock, and a time-out may strike
-// late by a sweep, never early.
+// overdue reports whether the peer has used up its time.
 func (k *conn) overdue(now deadline.Tick) bool {
 	queued := k.OutboundBuffered()
 	wait := deadline.Waiting(k.phase, queued > 0)
 	if k.busy || k.shut {
 		wait = deadline.None
 	}
-	if k.touched || queued != k.queued || wait != k.due.Wait {
-		k.due = deadline.Policy(k.loop.cfg.Timeouts).Next(k.due, now, wait, k.answered)
-	}
+	moved, answered := k.touched || queued != k.queued, k.answered
 	k.touched, k.answered, k.queued = false, false, queued
-	return now >= k.due.Due
+	return k.late.Look(deadline.Policy(k.loop.cfg.Timeouts), now, wait, moved, answered)
 }

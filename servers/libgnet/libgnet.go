@@ -9,7 +9,7 @@
 //	    │ epoll_wait               │                           │
 //	    │ read                     │                           │
 //	    ├─ OnTraffic(c) ──────────▶│                           │
-//	    │                          ├─ c.Next(-1), Feed ───────▶│
+//	    │                          ├─ c.Peek, Feed, Discard ──▶│
 //	    │                          │◀──── output, verdict ─────┤
 //	    │◀─ c.Write(output) ───────┤                           │
 //	    │ write; the rest is queued and sent on EPOLLOUT       │

@@ -133,7 +133,7 @@ func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	l := s.loopOf(c.EventLoop())
-	k := &conn{Conn: c, loop: l, due: deadline.Deadline{Due: deadline.Never}}
+	k := &conn{Conn: c, loop: l}
 	c.SetContext(k)
 	l.conns[k] = struct{}{}
 	if n := s.admitted.Add(1); s.cfg.MaxConns > 0 && n > int64(s.cfg.MaxConns) {
@@ -160,6 +160,7 @@ func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
 	if k, ok := c.Context().(*conn); ok {
 		k.gone = true
 		delete(k.loop.conns, k)
+		k.forget()
 		if k.session != nil {
 			s.admitted.Add(-1)
 		}

@@ -37,7 +37,7 @@ type conn struct {
 	touched  bool       // one has run since watch looked
 	answered bool       // and there was output
 	phase    proto.Phase
-	due      deadline.Deadline // watch's own
+	late     deadline.Late // watch's own
 }
 
 // converse handles the input that has arrived, or some of it: netpoll calls again for the rest.
@@ -148,9 +148,7 @@ func (k *conn) done(answered bool) {
 	k.mu.Unlock()
 }
 
-// overdue reports whether the peer has kept the connection waiting for longer than the policy
-// allows. Deadlines are worked out here and not per request, so no request reads the clock, and
-// a time-out may strike late by a tick, not early.
+// overdue reports whether the peer has used up its time.
 func (k *conn) overdue(now deadline.Tick) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -158,11 +156,9 @@ func (k *conn) overdue(now deadline.Tick) bool {
 	if k.busy {
 		wait = deadline.None
 	}
-	if k.touched || wait != k.due.Wait {
-		k.due = deadline.Policy(k.server.cfg.Timeouts).Next(k.due, now, wait, k.answered)
-	}
+	moved, answered := k.touched, k.answered
 	k.touched, k.answered = false, false
-	return now >= k.due.Due
+	return k.late.Look(deadline.Policy(k.server.cfg.Timeouts), now, wait, moved, answered)
 }
 
 // flooded reports whether the peer has sent too much while its handler waits.

@@ -12,6 +12,7 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
+	"iomodels/servers/proto"
 )
 
 // server holds the connections, and looks after them now and then.
@@ -43,12 +44,14 @@ func newServer(cfg servers.Config) *server {
 func (s *server) onPrepare(c netpoll.Connection) context.Context {
 	k := &conn{
 		Context: context.Background(), Connection: c, server: s,
-		session: s.cfg.Protocol.New(), due: deadline.Deadline{Due: deadline.Never},
+		session: s.cfg.Protocol.New(),
 	}
 	s.mu.Lock()
 	s.open[k] = struct{}{}
 	s.mu.Unlock()
-	_ = c.AddCloseCallback(func(netpoll.Connection) error { // never fails
+	// It is called when the last handler has returned. Adding it cannot fail.
+	_ = c.AddCloseCallback(func(netpoll.Connection) error {
+		proto.Release(k.session)
 		s.mu.Lock()
 		delete(s.open, k)
 		s.mu.Unlock()
