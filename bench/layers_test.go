@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"bench/record":        {"bench/record", "loadgen"},
 	"bench/proc":          {"bench/proc", "bench/record", "loadgen"},
 	"bench/stats":         {"bench/stats", "bench/record"},
+	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }

@@ -19,6 +19,7 @@ type ServerSpec struct {
 	Program     string
 	Model       string
 	Proto       string
+	Args        []string // further flags
 	CPUs        []int
 	Count       *Counter      // nil: no counting
 	ReadyWithin time.Duration // then it is given up and killed
@@ -71,7 +72,7 @@ func Serve(ctx context.Context, spec ServerSpec) (*Server, error) {
 	}}
 	child, err := Start(Spec{
 		Path:   spec.Program,
-		Args:   []string{"--model", spec.Model, "--proto", spec.Proto, "--addr", "127.0.0.1:0"},
+		Args:   append([]string{"--model", spec.Model, "--proto", spec.Proto, "--addr", "127.0.0.1:0"}, spec.Args...),
 		CPUs:   spec.CPUs,
 		Count:  spec.Count,
 		Stdout: stdout,

@@ -1,0 +1,316 @@
+// Package duel compares two servers as sharply as a small shared machine allows.
+//
+// Server and generator share one CPU, so the cost of moving cache lines between two CPUs,
+// which would double every figure and is nobody's merit, is gone. The sides alternate in short
+// slices, A B B A, so that a drift of the machine's speed hits both alike. And each slice is
+// measured with a yardstick that saw the same speed: the CPU time the generator spent on the
+// very same requests. The figure of a slice is server CPU over generator CPU (the norm); the
+// figure of a round is the ratio of A's norm to B's; the result is the Hodges-Lehmann estimate
+// over the rounds with its exact interval. Both servers are new processes in every round: the
+// luck of a memory layout is noise, too, and must be averaged.
+//
+// The norm assumes that the generator's work per request is the same against both servers. It
+// is blind to a server that makes its clients dearer, so the ratio of total CPU (server and
+// generator) stands beside it, and the ratio of plain server CPU beside that.
+package duel
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"iomodels/bench/proc"
+	"iomodels/bench/stats"
+	"iomodels/loadgen"
+)
+
+// Side is one contestant: a program that takes netserve's command line, and what it runs.
+type Side struct {
+	Name    string   `json:"name"` // as shown: "reactor", "floor-epoll", "../old/bin:reactor"
+	Program string   `json:"program"`
+	Model   string   `json:"model"`
+	Args    []string `json:"args,omitempty"` // further flags of the server
+}
+
+// Workload is the load of every slice.
+type Workload struct {
+	Proto           string  `json:"proto"`
+	Path            string  `json:"path,omitempty"`
+	Conns           int     `json:"conns"`
+	Size            int     `json:"size"`
+	Rate            float64 `json:"rate,omitempty"` // requests per second; 0: closed loop
+	Pipeline        int     `json:"pipeline,omitempty"`
+	RequestsPerConn int     `json:"requests_per_conn,omitempty"`
+}
+
+// Options says how to fight.
+type Options struct {
+	Rounds int           // ABBA rounds; an interval at 95 % needs 6
+	Slice  time.Duration // measured part of a slice
+	Warmup time.Duration // load before it
+	CPU    int           // the one CPU of both sides and the generator
+	Load   string        // program: netload
+	Seed   uint64
+	Notify func(format string, args ...any) // progress, one line each; may be nil
+}
+
+// Round holds the figures of one round, each the geometric mean of two slices.
+type Round struct {
+	NormA, NormB   float64 // server CPU over generator CPU
+	PlainA, PlainB float64 // server CPU per request, seconds
+	TotalA, TotalB float64 // server and generator CPU per request, seconds
+	RateA, RateB   float64 // verified replies per second
+	P99A, P99B     float64 // response time, seconds
+	Repeated       int     // slices repeated because somebody else used the CPU
+}
+
+// Result is a finished duel. Every interval is a ratio A / B: below 1, A is cheaper.
+type Result struct {
+	A        Side           `json:"a"`
+	B        Side           `json:"b"`
+	Load     Workload       `json:"load"`
+	Rounds   int            `json:"rounds"`
+	SliceS   float64        `json:"slice_s"`
+	Norm     stats.Interval `json:"norm"`
+	Plain    stats.Interval `json:"plain"`
+	Total    stats.Interval `json:"total"`
+	Rate     stats.Interval `json:"rate"`
+	P99      stats.Interval `json:"p99"`
+	CostA    float64        `json:"cost_a_s"` // median server CPU per request, seconds
+	CostB    float64        `json:"cost_b_s"`
+	Repeated int            `json:"repeated"` // slices repeated because the CPU was shared
+	Must     float64        `json:"must,omitempty"`
+	Goal     float64        `json:"goal,omitempty"`
+	Judged   string         `json:"judged,omitempty"` // which ratio is held against must and goal
+}
+
+// level is the confidence of every interval.
+const level = 0.95
+
+// Fight runs the rounds. It returns what the finished rounds say together with the error that
+// ended the duel early, if any.
+func Fight(ctx context.Context, a, b Side, load Workload, opt Options) (Result, error) {
+	if opt.Notify == nil {
+		opt.Notify = func(string, ...any) {}
+	}
+	ring := &arena{load: load, opt: opt, machine: proc.NewMachineReader()}
+	var rounds []Round
+	var err error
+	for len(rounds) < opt.Rounds && err == nil {
+		var r Round
+		if r, err = ring.round(ctx, a, b, len(rounds)); err == nil {
+			rounds = append(rounds, r)
+			opt.Notify("%s / %s  round %d/%d  norm %.3f  total %.3f", a.Name, b.Name, len(rounds), opt.Rounds,
+				r.NormA/r.NormB, r.TotalA/r.TotalB)
+		}
+	}
+	return summarise(a, b, load, opt, rounds), err
+}
+
+func summarise(a, b Side, load Workload, opt Options, rounds []Round) Result {
+	ratio := func(of func(Round) (float64, float64)) stats.Interval {
+		var as, bs []float64
+		for _, r := range rounds {
+			x, y := of(r)
+			as, bs = append(as, x), append(bs, y)
+		}
+		return stats.PairedRatio(as, bs, level)
+	}
+	res := Result{
+		A: a, B: b, Load: load, Rounds: len(rounds), SliceS: opt.Slice.Seconds(),
+		Norm:  ratio(func(r Round) (float64, float64) { return r.NormA, r.NormB }),
+		Plain: ratio(func(r Round) (float64, float64) { return r.PlainA, r.PlainB }),
+		Total: ratio(func(r Round) (float64, float64) { return r.TotalA, r.TotalB }),
+		Rate:  ratio(func(r Round) (float64, float64) { return r.RateA, r.RateB }),
+		P99:   ratio(func(r Round) (float64, float64) { return r.P99A, r.P99B }),
+	}
+	var costA, costB []float64
+	for _, r := range rounds {
+		costA, costB = append(costA, r.PlainA), append(costB, r.PlainB)
+		res.Repeated += r.Repeated
+	}
+	res.CostA, res.CostB = stats.Median(costA, level).Value, stats.Median(costB, level).Value
+	return res
+}
+
+// figures are what one slice measured.
+type figures struct{ norm, plain, total, rate, p99 float64 }
+
+// arena runs slices.
+type arena struct {
+	load    Workload
+	opt     Options
+	machine proc.MachineReader
+}
+
+// readyWithin and stopWithin bound what a server may take to come and to go.
+const (
+	readyWithin = 10 * time.Second
+	stopWithin  = 5 * time.Second
+)
+
+// round starts both servers anew and alternates A B B A, every second round B A A B: whoever
+// comes first must not always be the same.
+func (ar *arena) round(ctx context.Context, a, b Side, n int) (Round, error) {
+	var sides [2]*proc.Server
+	for i, side := range []Side{a, b} {
+		server, err := proc.Serve(ctx, proc.ServerSpec{
+			Program: side.Program, Model: side.Model, Proto: ar.load.Proto, Args: side.Args,
+			CPUs: []int{ar.opt.CPU}, ReadyWithin: readyWithin,
+		})
+		if err != nil {
+			return Round{}, fmt.Errorf("start %s: %w", side.Name, err)
+		}
+		defer server.Stop(stopWithin)
+		sides[i] = server
+	}
+	order := []int{0, 1, 1, 0}
+	if n%2 == 1 {
+		order = []int{1, 0, 0, 1}
+	}
+	var mean [2]figures // logarithms, summed
+	repeated := 0
+	for i, who := range order {
+		f, again, err := ar.quietSlice(ctx, sides[who], uint64(n*len(order)+i))
+		if err != nil {
+			return Round{}, err
+		}
+		repeated += again
+		mean[who] = mean[who].plusLog(f)
+	}
+	fa, fb := mean[0].exp(2), mean[1].exp(2)
+	return Round{
+		NormA: fa.norm, NormB: fb.norm, PlainA: fa.plain, PlainB: fb.plain, TotalA: fa.total, TotalB: fb.total,
+		RateA: fa.rate, RateB: fb.rate, P99A: fa.p99, P99B: fb.p99, Repeated: repeated,
+	}, nil
+}
+
+func (f figures) plusLog(g figures) figures {
+	return figures{
+		f.norm + math.Log(g.norm), f.plain + math.Log(g.plain), f.total + math.Log(g.total),
+		f.rate + math.Log(g.rate), f.p99 + math.Log(g.p99),
+	}
+}
+
+func (f figures) exp(n float64) figures {
+	return figures{
+		math.Exp(f.norm / n), math.Exp(f.plain / n), math.Exp(f.total / n), math.Exp(f.rate / n), math.Exp(f.p99 / n),
+	}
+}
+
+// foreignMax is the share of the CPU that anybody else may use during a slice, and
+// attempts how often a slice is tried. The limit looks at the machine, never at the outcome.
+const (
+	foreignMax = 0.10
+	attempts   = 4
+)
+
+// quietSlice repeats a slice that somebody else's work disturbed, and says how often it did.
+func (ar *arena) quietSlice(ctx context.Context, server *proc.Server, n uint64) (figures, int, error) {
+	for try := 0; ; try++ {
+		f, foreign, err := ar.slice(ctx, server, n)
+		if err != nil || foreign <= foreignMax || try == attempts-1 {
+			return f, try, err
+		}
+	}
+}
+
+// slice is one load against one server; foreign is the share of the CPU that neither used.
+func (ar *arena) slice(ctx context.Context, server *proc.Server, n uint64) (figures, float64, error) {
+	var edges [2]edge // where the measured part begins and ends
+	load, err := proc.StartLoad(proc.LoadSpec{
+		Program: ar.opt.Load,
+		CPUs:    []int{ar.opt.CPU},
+		Plan:    ar.plan(server.Addr, n),
+		OnPhase: func(p proc.Phase) {
+			switch p.Name {
+			case proc.PhaseMeasure:
+				edges[0] = ar.look(server.Pid(), p.At)
+			case proc.PhaseDrain:
+				edges[1] = ar.look(server.Pid(), p.At)
+			}
+		},
+	})
+	if err != nil {
+		return figures{}, 0, err
+	}
+	select {
+	case <-load.Exited():
+	case <-time.After(ar.opt.Warmup + ar.opt.Slice + 30*time.Second):
+		load.Kill()
+		return figures{}, 0, fmt.Errorf("load on %s did not end in time: %s", server.Addr, load.Tail())
+	case <-ctx.Done():
+		load.Kill()
+		return figures{}, 0, context.Cause(ctx)
+	}
+	sum, err := load.Summary()
+	if err != nil {
+		return figures{}, 0, err
+	}
+	return judge(sum, edges[0], edges[1])
+}
+
+func (ar *arena) plan(addr string, n uint64) loadgen.Plan {
+	plan := loadgen.Plan{
+		Addr: addr, Proto: ar.load.Proto, Path: ar.load.Path, Conns: ar.load.Conns, Size: ar.load.Size,
+		Duration: ar.opt.Slice, Warmup: ar.opt.Warmup, Rate: ar.load.Rate, Arrival: "closed",
+		Pipeline: ar.load.Pipeline, RequestsPerConn: ar.load.RequestsPerConn,
+		Timeout: 5 * time.Second, Seed: ar.opt.Seed + n,
+	}
+	if plan.Rate > 0 {
+		plan.Arrival = "poisson"
+	}
+	return plan
+}
+
+// edge is a reading at one end of the measured part.
+type edge struct {
+	at      time.Duration
+	cpu     proc.CPU
+	machine proc.MachineState
+	err     error
+}
+
+func (ar *arena) look(pid int, at time.Duration) edge {
+	e := edge{at: at}
+	if e.cpu, e.err = proc.ReadCPU(pid); e.err == nil {
+		e.machine, e.err = ar.machine.Read([]int{ar.opt.CPU})
+	}
+	return e
+}
+
+func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
+	for _, e := range []edge{from, to} {
+		if e.err != nil {
+			return figures{}, 0, e.err
+		}
+	}
+	ok := float64(sum.Requests.OK)
+	if failed := sum.Requests.Sent - sum.Requests.OK - sum.Requests.InFlight; ok == 0 || failed > 0 {
+		return figures{}, 0, fmt.Errorf("%s: %d of %d requests failed: %v",
+			sum.Plan.Addr, failed, sum.Requests.Sent, sum.Requests.Errors)
+	}
+	server, _, _ := to.cpu.Since(from.cpu)
+	client := sum.Generator.CPUS
+	busy := (to.machine.Busy - from.machine.Busy).Seconds()
+	foreign := (busy - server.Seconds() - client) / (to.at - from.at).Seconds()
+	return figures{
+		norm: server.Seconds() / client, plain: server.Seconds() / ok, total: (server.Seconds() + client) / ok,
+		rate: sum.RatePerS, p99: max(float64(sum.Response.P99), 1) / 1e9,
+	}, foreign, nil
+}
+
+// SideOf reads a contestant from its name: a model of the netserve in bin, a floor server, or
+// DIR:MODEL for a model of the build in another folder (an older commit, say).
+func SideOf(name, bin string) Side {
+	if colon := strings.LastIndexByte(name, ':'); colon >= 0 {
+		return Side{Name: name, Program: filepath.Join(name[:colon], "netserve"), Model: name[colon+1:]}
+	}
+	if strings.HasPrefix(name, "floor-") {
+		return Side{Name: name, Program: filepath.Join(bin, name), Model: name}
+	}
+	return Side{Name: name, Program: filepath.Join(bin, "netserve"), Model: name}
+}
