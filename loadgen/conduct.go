@@ -28,12 +28,12 @@ type run struct {
 	nextTick   int64
 	intervals  []Interval
 	from, to   usage  // at the edges of the measured part
-	open       uint64 // connections, when the conductor last looked
 	failedThen uint64 // failed connects when a connection was last open
 
-	short     bool // not all connections could be opened
-	gone      bool // the server went away
-	cancelled bool // by the caller
+	short     bool   // not all connections could be opened
+	held      uint64 // connections open when the load began
+	gone      bool   // the server went away
+	cancelled bool   // by the caller
 }
 
 // The conductor's own times.
@@ -64,6 +64,7 @@ func (r *run) conduct(ctx context.Context) {
 	r.announce(PhaseConnected)
 	r.await(ctx, r.clock.Now()+int64(r.plan.Settle), nil)
 
+	r.held, _, _ = r.count()
 	start := r.clock.Now() + headStart
 	measure := start + int64(r.plan.Warmup)
 	end := measure + int64(r.plan.Duration)
@@ -160,7 +161,7 @@ func (r *run) await(ctx context.Context, at int64, done func() bool) {
 func (r *run) stopped(ctx context.Context) bool {
 	r.cancelled = r.cancelled || ctx.Err() != nil
 	open, opened, failed := r.count()
-	if r.open = open; open > 0 || opened == 0 {
+	if open > 0 || opened == 0 {
 		r.failedThen = failed
 	} else if failed > r.failedThen && r.clock.Now()-r.lastGood() > goneAfter {
 		r.gone = true // no connection is left, and connects fail

@@ -36,7 +36,7 @@ func (r *run) summary() Summary {
 	s.Little = little(t, h.Service, s.ElapsedS)
 	s.Generator = r.generator(t, s.ElapsedS)
 	s.Verdict, s.Reasons = judge(facts{
-		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, gone: r.gone,
+		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, held: r.held, gone: r.gone,
 		over: h.Response.Over() + h.Lag.Over(),
 	})
 	if r.opt.Histograms != nil {

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -34,6 +35,7 @@ type facts struct {
 	open   bool   // open loop
 	inTime uint64 // open loop: requests of the measured part that were sent in it
 	short  bool   // not all connections could be opened
+	held   uint64 // so many were open when the load began
 	gone   bool   // the server went away
 	over   uint64 // samples above the range of the histograms
 }
@@ -79,7 +81,8 @@ func (v *verdict) conservation(f facts) {
 	samples := r.OK + r.Timeouts + r.InFlight + r.Unsent
 	v.invalid(f.Response.Count != samples, "latencies are missing: %d samples for %d requests", f.Response.Count, samples)
 	v.suspect(f.over > 0, "%d latencies were above the histogram's range", f.over)
-	v.suspect(f.Little.ResidualPct > residualPct,
+	gap := math.Abs(f.Little.InFlight - f.Little.RateXTime)
+	v.suspect(f.Little.ResidualPct > residualPct && gap > 1,
 		"Little's law is off by %.1f %%: %.1f requests in flight, but rate x service time is %.1f (was the load steady?)",
 		f.Little.ResidualPct, f.Little.InFlight, f.Little.RateXTime)
 }
@@ -89,7 +92,7 @@ func (v *verdict) load(f facts) {
 	r, failed := f.Requests, f.Requests.Timeouts+f.Requests.InFlight+sum(f.Requests.Errors)
 	v.invalid(f.gone, "the server went away: no connection was left, and connects failed (%s)", listCounts(f.Connections.Failed))
 	v.invalid(f.short, "only %d of %d connections could be opened (%s)",
-		f.Connections.Peak, f.Connections.Target, listCounts(f.Connections.Failed))
+		f.held, f.Connections.Target, listCounts(f.Connections.Failed))
 	v.suspect(f.Interrupted, "interrupted after %.1f s", f.ElapsedS)
 	v.invalid(r.OK == 0, "no request was answered")
 	v.suspect(failed > 0 && float64(failed) <= failedShare*float64(r.Sent), "%d of %d requests failed (%s)",

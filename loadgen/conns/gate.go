@@ -65,7 +65,7 @@ func (g *Gate) Connected() {
 	}
 }
 
-// Replied takes note of a verified reply: the server is well.
+// Replied takes note of the first verified reply of a connection: the server is well.
 func (g *Gate) Replied() {
 	if g.delay != 0 {
 		g.delay, g.until, g.wantReply = 0, 0, false

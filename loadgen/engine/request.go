@@ -233,9 +233,11 @@ func (l *Loop) finish(slot int32, o wire.Outcome, now int64) {
 		l.current.Errors++
 		return
 	}
-	l.conns[slot].good = true
+	if c := &l.conns[slot]; !c.good {
+		c.good = true
+		l.cfg.Gate.Replied()
+	}
 	l.lastGood = now
-	l.cfg.Gate.Replied()
 	p.OK++
 	response := now - f.due
 	if l.measure <= now && now < l.end {
