@@ -34,6 +34,7 @@ import (
 
 // Chart is one picture, laid out and ready to be painted.
 type Chart struct {
+	Kind    string   // CostRatio, Throughput ...
 	Name    string   // file name without its extension, stable between runs
 	Title   string   // what is shown
 	Alt     string   // the picture in words, for those who cannot see it
@@ -42,17 +43,57 @@ type Chart struct {
 	page    page
 }
 
+// kind is a chart that exists once per protocol; its name is NAME-PROTOCOL.
+type kind struct {
+	name string
+	draw func(set *cells.Set, proto string) (Chart, bool) // false: the run holds no data for it
+}
+
+// The names of the kinds.
+const (
+	CostRatio   = "cost-ratio"
+	Throughput  = "throughput"
+	Percentiles = "percentiles"
+	LatencyLoad = "latency-load"
+	CPU         = "cpu"
+	Syscalls    = "syscalls"
+	Memory      = "memory"
+	Ramp        = "ramp"
+)
+
+// kinds lists all charts in the order of the report.
+func kinds() []kind {
+	return []kind{
+		{CostRatio, forest},
+		{Throughput, throughput},
+		{Percentiles, percentiles},
+		{LatencyLoad, offeredLoad},
+		{CPU, cpu},
+		{Syscalls, syscalls},
+		{Memory, memory},
+		{Ramp, ramp},
+	}
+}
+
 // All draws every chart for which the run holds data, in the order of the report.
 func All(set *cells.Set) []Chart {
 	var out []Chart
-	for _, draw := range []func(*cells.Set, string) (Chart, bool){
-		forest, throughput, percentiles, offeredLoad, cpu, syscalls, memory, ramp,
-	} {
+	for _, k := range kinds() {
 		for _, proto := range set.Protos() {
-			if c, ok := draw(set, proto); ok {
+			if c, ok := k.draw(set, proto); ok {
+				c.Kind, c.Name = k.name, k.name+"-"+proto
 				out = append(out, c.finish())
 			}
 		}
+	}
+	return out
+}
+
+// Names lists the names that charts of the two protocols can have.
+func Names() []string {
+	var out []string
+	for _, k := range kinds() {
+		out = append(out, k.name+"-echo", k.name+"-http")
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"iomodels/bench/record"
 	"iomodels/bench/stats/cells"
 )
 
@@ -18,7 +17,6 @@ func cpu(set *cells.Set, proto string) (Chart, bool) {
 		user := min(g.Median(cells.ServerUser()).Value, total)
 		return []float64{user, total - user}
 	})
-	c.Name = "cpu-" + proto
 	c.Title = "Server CPU time per request: " + cells.ProtoName(proto)
 	c.Caption = "Dark: user, light: system; the split comes from clock ticks, the total from the scheduler. " + c.Caption
 	c.page.keys = []key{
@@ -33,7 +31,6 @@ func cpu(set *cells.Set, proto string) (Chart, bool) {
 func syscalls(set *cells.Set, proto string) (Chart, bool) {
 	m := cells.Syscalls()
 	c, ok := costChart(set, proto, m, func(g *cells.Group) []float64 { return []float64{g.Median(m).Value} })
-	c.Name = "syscalls-" + proto
 	c.Title = "System calls of the server per request: " + cells.ProtoName(proto)
 	return c, ok
 }
@@ -97,7 +94,7 @@ func rowsOf(groups []*cells.Group, m cells.Metric, parts func(*cells.Group) []fl
 // memory draws what an idle connection costs: in the server's process, and in the kernel.
 func memory(set *cells.Set, proto string) (Chart, bool) {
 	user, kernel := cells.UserMemory(), cells.KernelMemory()
-	sc, groups := mostHeld(set, proto, user)
+	sc, groups := set.MostHeld(proto, user)
 	if len(groups) == 0 {
 		return Chart{}, false
 	}
@@ -107,7 +104,6 @@ func memory(set *cells.Set, proto string) (Chart, bool) {
 	}
 	level(panels)
 	return Chart{
-		Name:  "memory-" + proto,
 		Title: fmt.Sprintf("Memory per idle connection, with %s: %s", heldBy(groups[0]), cells.ProtoName(proto)),
 		Alt:   "Bar charts: bytes per idle connection of each model, in the server's process and in the kernel.",
 		Caption: caption(set, sc, groups, "Left: growth of the server's resident memory from none to all connections open "+
@@ -125,26 +121,8 @@ func memoryPanel(title string, groups []*cells.Group, m cells.Metric) panel {
 	return pn
 }
 
-// mostHeld finds the scenario and groups that hold most connections of all that measured
-// memory in a protocol.
-func mostHeld(set *cells.Set, proto string, m cells.Metric) (cells.Scenario, []*cells.Group) {
-	var best *cells.Group
-	for _, g := range set.Groups(func(c record.Cell) bool { return c.Proto == proto }) {
-		if len(g.Values(m)) > 0 && (best == nil || held(g) > held(best)) {
-			best = g
-		}
-	}
-	if best == nil {
-		return cells.Scenario{}, nil
-	}
-	sc := cells.ScenarioOf(best.Cell)
-	return sc, cells.AtRate(cells.AtConns(set.In(sc), best.Cell.Conns), best.Cell.Rate)
-}
-
-func held(g *cells.Group) int { return g.Cell.Conns + g.Cell.Idle }
-
 // heldBy says how many connections stand open at a group.
-func heldBy(g *cells.Group) string { return cells.Count.Tick(float64(held(g))) + " connections" }
+func heldBy(g *cells.Group) string { return cells.Count.Tick(float64(g.Held())) + " connections" }
 
 func fillKey(fill color.Color) func(draw.Canvas, vg.Rectangle) {
 	return func(c draw.Canvas, box vg.Rectangle) {

@@ -23,7 +23,6 @@ func forest(set *cells.Set, proto string) (Chart, bool) {
 	pn := ratioPanelOf(
 		fmt.Sprintf("cost ratio to %s, log scale (lower is better: 0.8 costs a fifth less)", set.Baseline), rows, textWidth)
 	return Chart{
-		Name:  "cost-ratio-" + proto,
 		Title: fmt.Sprintf("Cost per request against %s, %s: %s", set.Baseline, atConns(groups[0]), cells.ProtoName(proto)),
 		Alt:   "Forest plot: the ratio of each model's norm cost to that of " + set.Baseline + ", with intervals, cheapest first.",
 		Caption: caption(set, sc, groups, "Dots (hollow: read with care): Hodges-Lehmann estimate over blocks of the ratio inside a block; whiskers: its "+

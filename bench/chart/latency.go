@@ -18,7 +18,7 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 	var loads []string
 	if sc, ok := set.Headline(cells.Open, proto, cells.Split); ok {
 		groups := set.In(sc)
-		groups = cells.AtRate(groups, commonRate(groups))
+		groups = cells.AtRate(groups, cells.CommonRate(groups))
 		if pn, ok := curvePanel(set, groups, "Open loop, "+atRate(groups[0])+" offered: what a user would wait"); ok {
 			rows, all = append(rows, []panel{pn}), append(all, groups...)
 			loads = append(loads, sc.String()+", "+cells.Count.Format(float64(groups[0].Cell.Conns))+" connections")
@@ -44,7 +44,6 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 func percentilesChart(set *cells.Set, proto string, rows [][]panel, all []*cells.Group, loads []string) Chart {
 	m := cells.Response(0.5)
 	return Chart{
-		Name:  "percentiles-" + proto,
 		Title: "Response time by percentile: " + cells.ProtoName(proto),
 		Alt: "Line chart: response time against percentile on a nines axis, one line per model, for " +
 			fmt.Sprintf("%d kinds of load.", len(rows)),
@@ -96,25 +95,6 @@ func timeAxis(a *plot.Axis, all []series) {
 	a.Scale, a.Tick.Marker = safeLog{}, logTicks{cells.Seconds}
 }
 
-// commonRate is the highest offered load that every model which was measured at it sustained;
-// the lowest there is if no rate is.
-func commonRate(groups []*cells.Group) float64 {
-	rates := cells.RatesOf(groups)
-	best := rates[0]
-	for _, rate := range rates {
-		sustained, measured := true, false
-		for _, g := range cells.AtRate(groups, rate) {
-			if len(g.OK) > 0 {
-				sustained, measured = sustained && g.Sustained(), true
-			}
-		}
-		if sustained && measured {
-			best = rate
-		}
-	}
-	return best
-}
-
 // offeredLoad draws p50 and p99 against the offered load of an open loop.
 func offeredLoad(set *cells.Set, proto string) (Chart, bool) {
 	sc, ok := set.Headline(cells.Open, proto, cells.Split)
@@ -132,7 +112,6 @@ func offeredLoad(set *cells.Set, proto string) (Chart, bool) {
 		return Chart{}, false
 	}
 	return Chart{
-		Name:  "latency-load-" + proto,
 		Title: "Response time against offered load: " + cells.ProtoName(proto),
 		Alt:   "Two line charts: median and 99th percentile of the response time against the offered load, one line per model.",
 		Caption: caption(set, sc, groups, "Points: median over blocks of each block's percentile, set side by side; "+

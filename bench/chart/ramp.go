@@ -37,7 +37,6 @@ func ramp(set *cells.Set, proto string) (Chart, bool) {
 		return Chart{}, false
 	}
 	return Chart{
-		Name:  "ramp-" + proto,
 		Title: fmt.Sprintf("Opening and holding %s: %s", atConns(groups[0]), cells.ProtoName(proto)),
 		Alt: "Small multiples: for each model the connections opened so far and the connections held, over the time of " +
 			"a run from the first connect to the end.",

@@ -30,7 +30,6 @@ func throughput(set *cells.Set, proto string) (Chart, bool) {
 		rows = append(rows, []panel{ratioPanel(set, groups, sideBySide(relative, apart))})
 	}
 	return Chart{
-		Name:  "throughput-" + proto,
 		Title: "Throughput against connections: " + cells.ProtoName(proto),
 		Alt: fmt.Sprintf("Line chart: verified replies per second of %d models at %s connections, and the ratio of each to %s.",
 			len(absolute), conns(groups), set.Baseline),
@@ -97,9 +96,9 @@ func measuredAxis(a *plot.Axis, values []float64, unit cells.Unit) {
 func conns(groups []*cells.Group) string {
 	list := cells.ConnsOf(groups)
 	if len(list) == 1 {
-		return cells.Count.Format(float64(list[0]))
+		return cells.Count.Tick(float64(list[0]))
 	}
-	return cells.Count.Format(float64(list[0])) + " to " + cells.Count.Format(float64(list[len(list)-1]))
+	return cells.Count.Tick(float64(list[0])) + " to " + cells.Count.Tick(float64(list[len(list)-1]))
 }
 
 func byConns(g *cells.Group) float64 { return float64(g.Cell.Conns) }

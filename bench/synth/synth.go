@@ -70,6 +70,14 @@ func Run(opt Options) *record.Run {
 		for _, i := range rng.Perm(len(run.Env.Plan)) {
 			cell := run.Env.Plan[i]
 			c := chosen[slices.IndexFunc(chosen, func(c character) bool { return c.name == cell.Model })]
+			if c.http && cell.Proto == "echo" {
+				if block == 0 { // one record stands for all blocks
+					run.Records = append(run.Records, record.Record{
+						Seq: len(run.Records) + 1, Cell: cell, Skipped: "model " + c.name + " speaks http, not echo",
+					})
+				}
+				continue
+			}
 			r := measure(c, cell, machine*math.Exp(0.02*rng.NormFloat64()))
 			blur(&r, rng)
 			r.Seq, r.Block = len(run.Records)+1, block
@@ -104,9 +112,6 @@ func choose(names []string) []character {
 func plan(c character, opt Options) []record.Cell {
 	var cells []record.Cell
 	for _, proto := range []string{"echo", "http"} {
-		if c.http && proto == "echo" {
-			continue
-		}
 		base := record.Cell{Model: c.name, Proto: proto, Topology: "split"}
 		if proto == "echo" {
 			base.Size = 64

@@ -4,7 +4,7 @@
 // cannot disagree.
 //
 // Nothing is dropped here without a trace: cells that were skipped, failed or never reached
-// keep their group, with the reason.
+// keep their group, with the reason. Only what a model does not speak has no group.
 package cells
 
 import (
@@ -60,6 +60,7 @@ func New(env record.Env, records []record.Record, baseline string) *Set {
 			g.Out = append(g.Out, r)
 		}
 	}
+	s.groups = slices.DeleteFunc(s.groups, s.foreign)
 	s.Models = models(env, s.groups)
 	slices.SortStableFunc(s.groups, s.compare)
 	return s
@@ -84,6 +85,20 @@ func (g *Group) add(r record.Record) {
 		return
 	}
 	g.OK = slices.Insert(g.OK, i, r)
+}
+
+// foreign reports whether a group is about a protocol that its model does not speak. That is
+// a property of the model, shown with it, and not a gap in the measurements.
+func (s *Set) foreign(g *Group) bool {
+	if len(g.OK) > 0 {
+		return false
+	}
+	for _, m := range s.Env.Models {
+		if m.Name == g.Cell.Model {
+			return len(m.Protocols) > 0 && !slices.Contains(m.Protocols, g.Cell.Proto)
+		}
+	}
+	return false
 }
 
 // models lists the models in the order of the registry, then those it does not know.

@@ -94,7 +94,7 @@ func TestMetricsByHand(t *testing.T) {
 	}
 	want := map[string]float64{
 		"req/s": 1000, "p50": 1e-3, "p90": 2e-3, "p99": 3e-3, "CPU/req": 250e-6, "user/req": 100e-6, "sys/req": 150e-6,
-		"syscalls/req": 2.1, "switches/req": 0.05, "norm": 0.5, "total CPU/req": 750e-6,
+		"syscalls/req": 2.1, "switches/req": 0.05, "norm": 0.5, "generator CPU/req": 500e-6, "total CPU/req": 750e-6,
 		"B/conn": 4096, "kernel B/conn": 9000, "threads": 4,
 	}
 	for _, m := range cells.Metrics() {
@@ -133,7 +133,7 @@ func TestUnits(t *testing.T) {
 		{cells.Rate.Format(185234), "185k"},
 		{cells.Rate.Format(999.96), "1.00k"},
 		{cells.Rate.Format(0), "0"},
-		{cells.Count.Format(10000), "10k"},
+		{cells.Count.Format(10004), "10004"},
 		{cells.Count.Format(7), "7"},
 		{cells.Seconds.Format(5.2341e-6), "5.23 µs"},
 		{cells.Seconds.Format(0.0123), "12.3 ms"},
@@ -231,6 +231,20 @@ func TestHealthAddsUpWhatWentWrong(t *testing.T) {
 	for _, part := range []string{"timeout 7, reset 3", "9 of 10 connections", "suspect (generator busy)"} {
 		if !strings.Contains(h.Remark(), part) {
 			t.Errorf("remark %q lacks %q", h.Remark(), part)
+		}
+	}
+}
+
+// TestWhatAModelDoesNotSpeakIsNoGap: fasthttp has no echo; that is no hole in the run.
+func TestWhatAModelDoesNotSpeakIsNoGap(t *testing.T) {
+	run := synth.Run(synth.Options{Blocks: 2})
+	set := cells.New(run.Env, run.Records, "")
+	for _, g := range set.Groups(func(c record.Cell) bool { return c.Model == "fasthttp" && c.Proto == "echo" }) {
+		t.Errorf("a group for %+v", g.Cell)
+	}
+	for _, g := range set.Groups(func(c record.Cell) bool { return c.Model == "fasthttp" }) {
+		if len(g.OK) != 2 {
+			t.Errorf("%+v: %d blocks", g.Cell, len(g.OK))
 		}
 	}
 }

@@ -153,7 +153,7 @@ func Switches() Metric {
 	}
 }
 
-func yardsticks() []Metric { return []Metric{Norm(), TotalCPU()} }
+func yardsticks() []Metric { return []Metric{Norm(), GeneratorCPU(), TotalCPU()} }
 
 // Norm is the server's CPU over the generator's in the same window.
 func Norm() Metric {
@@ -163,6 +163,17 @@ func Norm() Metric {
 			"same work against every server, so it is a yardstick that saw the same speed of the machine; " +
 			"differences come out smaller than they are, never larger.",
 		Of: func(r record.Record) (float64, bool) { n := r.Norm(); return n, n > 0 },
+	}
+}
+
+// GeneratorCPU is the generator's CPU time per verified reply.
+func GeneratorCPU() Metric {
+	return Metric{
+		Name: "generator CPU/req", Unit: Seconds, Per: "per request", Lower: true,
+		Definition: "CPU time of the load generator in the same window, per verified reply.",
+		Of: perRequest(func(r record.Record) (float64, bool) {
+			return r.Load.Generator.CPUS, r.Load.Generator.CPUS > 0
+		}),
 	}
 }
 

@@ -63,6 +63,15 @@ func (s Scenario) String() string {
 	return strings.Join(append(parts, topologyName(s.Topology)), ", ")
 }
 
+// Place says which cell it is, without its model: the scenario, connections and offered load.
+func Place(c record.Cell) string {
+	text := ScenarioOf(c).String() + ", " + Count.Tick(float64(c.Conns)) + " connections"
+	if c.Rate > 0 {
+		text += ", " + Rate.Tick(c.Rate) + " req/s offered"
+	}
+	return text
+}
+
 // ProtoName is the protocol as people write it.
 func ProtoName(proto string) string {
 	if proto == "http" {
@@ -117,6 +126,17 @@ func (s *Set) Scenarios(workload, proto, topology string) []Scenario {
 	return out
 }
 
+// AllScenarios returns every scenario of a protocol, in the order of the groups.
+func (s *Set) AllScenarios(proto string) []Scenario {
+	var out []Scenario
+	for _, g := range s.groups {
+		if sc := ScenarioOf(g.Cell); sc.Proto == proto && !slices.Contains(out, sc) {
+			out = append(out, sc)
+		}
+	}
+	return out
+}
+
 // Headline is the first of Scenarios, false if there is none.
 func (s *Set) Headline(workload, proto, topology string) (Scenario, bool) {
 	all := s.Scenarios(workload, proto, topology)
@@ -139,65 +159,4 @@ func (s *Set) Protos() []string {
 	}
 	slices.Sort(out) // echo sorts before http
 	return slices.Compact(out)
-}
-
-// ConnsOf lists the numbers of connections of groups, ascending.
-func ConnsOf(groups []*Group) []int {
-	return distinct(groups, func(c record.Cell) int { return c.Conns })
-}
-
-// RatesOf lists the offered loads of groups, ascending.
-func RatesOf(groups []*Group) []float64 {
-	return distinct(groups, func(c record.Cell) float64 { return c.Rate })
-}
-
-func distinct[T cmp.Ordered](groups []*Group, of func(record.Cell) T) []T {
-	var out []T
-	for _, g := range groups {
-		out = append(out, of(g.Cell))
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// AtConns returns those of groups that have n connections.
-func AtConns(groups []*Group, n int) []*Group {
-	return where(groups, func(c record.Cell) bool { return c.Conns == n })
-}
-
-// AtRate returns those of groups that were offered the rate.
-func AtRate(groups []*Group, rate float64) []*Group {
-	return where(groups, func(c record.Cell) bool { return c.Rate == rate })
-}
-
-// OfModel returns those of groups that one model served, in the order given.
-func OfModel(groups []*Group, model string) []*Group {
-	return where(groups, func(c record.Cell) bool { return c.Model == model })
-}
-
-func where(groups []*Group, keep func(record.Cell) bool) []*Group {
-	var out []*Group
-	for _, g := range groups {
-		if keep(g.Cell) {
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
-// TypicalConns picks the number of connections that single-point charts show: 1,000 where it
-// was measured, else the largest below it, else the smallest there is.
-func TypicalConns(groups []*Group) int {
-	const typical = 1000
-	conns := ConnsOf(groups)
-	if len(conns) == 0 {
-		return 0
-	}
-	best := conns[0]
-	for _, n := range conns {
-		if n <= typical {
-			best = n
-		}
-	}
-	return best
 }

@@ -14,7 +14,7 @@ type Unit uint8
 
 // The units. Values are always in the base unit: per second, seconds, bytes, plain.
 const (
-	Count   Unit = iota // a number of things, with a suffix: 10k
+	Count   Unit = iota // a number of things: 10004; as a tick with a suffix: 10k
 	Rate                // per second, with a suffix: 185k
 	Seconds             // 5.23 µs, 1.20 ms, 3.00 s
 	Bytes               // 142 B, 3.70 kB (1000 bytes)
@@ -59,6 +59,9 @@ func (u Unit) Format(v float64) string {
 	if v == 0 {
 		return "0"
 	}
+	if u == Count && v == math.Trunc(v) && math.Abs(v) < 1e6 {
+		return strconv.Itoa(int(v))
+	}
 	p := u.prefixFor(v)
 	return u.number(v/p.scale, u.decimals(v/p.scale)) + p.suffix
 }
@@ -101,8 +104,6 @@ func (u Unit) decimals(v float64) int {
 		return 3
 	case u == Ratio:
 		return 2
-	case u == Count && v == math.Trunc(v):
-		return 0
 	case a >= 99.95:
 		return 0
 	case a >= 9.995:

@@ -1,0 +1,173 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"iomodels/bench/chart"
+	"iomodels/bench/record"
+	"iomodels/bench/report/table"
+	"iomodels/bench/stats/cells"
+)
+
+// models shows the fairness card of every model: what a reader must know before comparing.
+func (v view) models() string {
+	env := v.set.Env
+	if len(env.Models) == 0 {
+		return "The run does not describe its models.\n"
+	}
+	t := table.New("<model", "<family", "<what it is", "<protocols", "<available here")
+	for _, m := range env.Models {
+		available := "yes"
+		if !m.Available {
+			available = "no: " + m.Reason
+		}
+		t.Add("`"+m.Name+"`", m.Family, m.Summary, strings.Join(m.Protocols, ", "), available)
+	}
+	card := table.New(append([]string{"<model"}, cardColumns()...)...)
+	for _, m := range env.Models {
+		row := []string{"`" + m.Name + "`"}
+		for _, key := range cardKeys() {
+			row = append(row, m.Card[key])
+		}
+		card.Add(row...)
+	}
+	return join(t.Markdown(), card.Trim().Markdown())
+}
+
+// cardKeys lists the fields of a fairness card in reading order.
+func cardKeys() []string {
+	return []string{"loops", "handler", "buffers", "copies", "sockets", "parser"}
+}
+
+func cardColumns() []string {
+	return []string{
+		"<who waits for I/O", "<where the handler runs", "<read buffer", "<copies", "<socket options that differ",
+		"<HTTP parser",
+	}
+}
+
+// limits lists the contract cases that a library cannot pass, and why.
+func (v view) limits() string {
+	t := table.New("<model", "<case", "<what it does instead, and why")
+	for _, m := range v.set.Env.Models {
+		for _, l := range m.KnownLimits {
+			t.Add("`"+m.Name+"`", l.Case, l.Reason)
+		}
+	}
+	if t.Empty() {
+		return "No model of this run declares one.\n"
+	}
+	return t.Markdown()
+}
+
+// trouble lists what was skipped, what failed and what is to be read with care: a page that
+// shows only what worked cannot be trusted.
+func (v view) trouble() string {
+	var parts []string
+	for _, t := range []Titled{v.absences(), v.doubts(), v.warnings()} {
+		if !t.Table.Empty() {
+			parts = append(parts, t.Markdown())
+		}
+	}
+	if len(parts) == 0 {
+		return "Every planned cell was measured in every block, without an error, and no measurement was in doubt.\n"
+	}
+	return join(parts...)
+}
+
+// absences lists cells without a figure, or with fewer blocks than planned.
+func (v view) absences() Titled {
+	t := table.New("<model", "<cell", "blocks", "<what happened")
+	for _, g := range v.set.Groups(every) {
+		if len(g.Out) == 0 && len(g.OK) >= g.Planned {
+			continue
+		}
+		var reasons []string
+		for _, r := range g.Out {
+			if why := cells.Why(r); !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
+		}
+		skipped := len(g.Out) > 0 && g.Out[0].Skipped != "" // one record stands for all blocks
+		if missing := g.Planned - len(g.OK) - len(g.Out); missing > 0 && !skipped {
+			reasons = append(reasons, fmt.Sprintf("%d not reached: the run ended before", missing))
+		}
+		t.Add(g.Cell.Model, cells.Place(g.Cell), fmt.Sprintf("%d of %d", len(g.OK), max(g.Planned, len(g.OK)+len(g.Out))),
+			strings.Join(reasons, "; "))
+	}
+	return Titled{Title: "Skipped, failed, not reached", Table: t}
+}
+
+func every(record.Cell) bool { return true }
+
+// doubts lists cells whose figures are to be read with care.
+func (v view) doubts() Titled {
+	t := table.New("<model", "<cell", "<why to read it with care")
+	for _, g := range v.set.Groups(every) {
+		if h := g.Health(); len(g.OK) > 0 && !h.Sound() {
+			t.Add(g.Cell.Model, cells.Place(g.Cell), h.Remark())
+		}
+	}
+	return Titled{Title: "Read with care", Table: t}
+}
+
+// warnings lists what the run said beside its figures, each text once.
+func (v view) warnings() Titled {
+	t := table.New("<warning", "measurements", "<models")
+	type entry struct {
+		count  int
+		models []string
+	}
+	var order []string
+	seen := map[string]*entry{}
+	for _, r := range v.run.Records {
+		for _, w := range r.Warnings {
+			e := seen[w]
+			if e == nil {
+				e = &entry{}
+				seen[w], order = e, append(order, w)
+			}
+			e.count++
+			if !slices.Contains(e.models, r.Cell.Model) {
+				e.models = append(e.models, r.Cell.Model)
+			}
+		}
+	}
+	for _, w := range v.run.Warnings {
+		t.Add(w, none, none)
+	}
+	slices.Sort(order)
+	for _, w := range order {
+		slices.Sort(seen[w].models)
+		t.Add(w, fmt.Sprint(seen[w].count), strings.Join(seen[w].models, ", "))
+	}
+	return Titled{Title: "Warnings", Table: t}
+}
+
+// glossary says how each figure is defined; the words come from where it is computed.
+func (v view) glossary() string {
+	t := table.New("<figure", "<definition")
+	for _, m := range cells.Metrics() {
+		t.Add(m.Name, m.Definition)
+	}
+	return t.Markdown()
+}
+
+// readme is the part of README.md: one picture, the summary, and on what it stands.
+func (v view) readme() string {
+	var picture string
+	for _, c := range v.charts {
+		if c.Kind == chart.CostRatio || (picture == "" && c.Kind == chart.Throughput) {
+			picture = v.picture(c) // the last cost chart: HTTP, if there is one
+		}
+	}
+	summary := v.summaryTable(false)
+	if summary.Table.Empty() {
+		return notMeasured("anything")
+	}
+	env := v.set.Env
+	return join(picture, summary.Markdown(), fmt.Sprintf("Measured on %s, commit %s; conditions, all figures and what "+
+		"went wrong are in [REPORT.md](REPORT.md).", cells.Machine(env), cells.Commit(env)))
+}

@@ -1,0 +1,293 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"iomodels/bench/record"
+	"iomodels/bench/stats/cells"
+	"iomodels/bench/synth"
+)
+
+var look = flag.String("look", "", "write the report of an invented run into this folder, to be looked at")
+
+// render writes the report of a run into a folder and returns its options.
+func render(t *testing.T, dir string, run *record.Run) Options {
+	t.Helper()
+	opt := Options{
+		ChartDir: filepath.Join(dir, "results", "charts"), ReportPath: filepath.Join(dir, "REPORT.md"),
+		ReadmePath: filepath.Join(dir, "README.md"),
+	}
+	if _, err := os.Stat(opt.ReadmePath); err != nil {
+		readme := "# Title\n\n<!-- generated:readme begin -->\n<!-- generated:readme end -->\n\nBy hand.\n"
+		if err := os.WriteFile(opt.ReadmePath, []byte(readme), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Render(run, opt); err != nil {
+		t.Fatal(err)
+	}
+	return opt
+}
+
+// pageOf composes the report of a run without painting anything.
+func pageOf(t *testing.T, run *record.Run) string {
+	t.Helper()
+	dir := t.TempDir()
+	opt := Options{ChartDir: filepath.Join(dir, "results", "charts"), ReportPath: filepath.Join(dir, "REPORT.md")}
+	page, err := newView(run, opt).compose(opt, opt.ReportPath, template, sections())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func small() *record.Run {
+	return synth.Run(synth.Options{
+		Seed: 1, Blocks: 3, Mishaps: true, Conns: []int{100, 10000},
+		Models: []string{"goroutine", "thread", "gnet", "netpoll", "proactor", "nethttp"},
+	})
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestRenderTwiceIsTheSame: nothing of the moment, the machine or a map's order gets in.
+func TestRenderTwiceIsTheSame(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	if *look != "" {
+		first = *look
+	}
+	render(t, first, small())
+	render(t, second, small())
+	again := snapshot(t, second)
+	checkFigures(t, second)
+	render(t, second, small()) // over what is there
+	for name, data := range snapshot(t, second) {
+		if !bytes.Equal(data, again[name]) {
+			t.Errorf("%s changed when rendered over itself", name)
+		}
+	}
+	for name, data := range snapshot(t, first) {
+		if !bytes.Equal(data, again[name]) {
+			t.Errorf("%s differs between two folders", name)
+		}
+	}
+}
+
+func snapshot(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		files[rel] = data
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestEverySectionIsFilled(t *testing.T) {
+	page := pageOf(t, small())
+	for _, s := range sections() {
+		begin := strings.Index(page, "<!-- generated:"+s.name+" begin -->")
+		end := strings.Index(page, "<!-- generated:"+s.name+" end -->")
+		if begin < 0 || end < begin {
+			t.Errorf("section %s is not in the template", s.name)
+			continue
+		}
+		if len(page[begin:end]) < 60 {
+			t.Errorf("section %s is empty: %q", s.name, page[begin:end])
+		}
+	}
+	for _, want := range []string{
+		"| `gnet` | half-close | drops what it still owes",        // known limit
+		"| thread | HTTP/1.1, closed loop, server and generator",  // skipped, with the cell
+		"skipped: 10,000 threads need kernel.threads-max",         // and the reason
+		"failed: netserve exited with code 2 in mid-cell",         // failed, first line only
+		"reset 36, timeout 9",                                     // errors of three blocks, added up
+		"system calls were not counted: perf_event_paranoid is 3", // warning, once
+		"a verdict on who differs needs 12 blocks",                // no ranking by eye
+		"intervals are exact 75 % ones",                           // the level of three blocks
+		`srcset="results/charts/cost-ratio-http.svg"`,             // picture
+		`src="results/charts/cost-ratio-http.png"`,                // and its fallback
+		"1 (baseline)", "| 0123abc |", "| somaxconn | 4096 |", "| gnet | v2.9.7 |",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "goroutine 12") {
+		t.Error("a stack trace got into a table")
+	}
+}
+
+// TestTenThousandRowForEveryModel: who could not be measured has a row too, with the reason.
+func TestTenThousandRowForEveryModel(t *testing.T) {
+	page := pageOf(t, small())
+	begin := strings.Index(page, "<!-- generated:c10k begin -->")
+	section := page[begin:strings.Index(page, "<!-- generated:c10k end -->")]
+	for _, want := range []string{
+		"| goroutine | 10000 | yes |", "| nethttp | 9993 | no |", "| thread | – | – |", "| netpoll | 10000 | yes |",
+	} {
+		if !strings.Contains(section, want) {
+			t.Errorf("the table lacks %q:\n%s", want, section)
+		}
+	}
+}
+
+func TestProseIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	opt := Options{ChartDir: filepath.Join(dir, "charts"), ReportPath: filepath.Join(dir, "REPORT.md")}
+	page := "# Mine\n\n" + strings.Replace(pageOf(t, small()), "## How to read this page", "## My heading, kept", 1)
+	page = strings.Replace(page, "<!-- generated:other begin -->", "<!-- generated:other begin -->\nstale figure 123", 1)
+	if err := os.WriteFile(opt.ReportPath, []byte(page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := newView(small(), opt).compose(opt, opt.ReportPath, template, sections())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(got, "# Mine\n") || !strings.Contains(got, "## My heading, kept") {
+		t.Error("prose by hand was changed")
+	}
+	if strings.Contains(got, "stale figure 123") {
+		t.Error("what stood between the markers survived")
+	}
+}
+
+func TestReadmeGetsPictureTableAndLink(t *testing.T) {
+	dir := t.TempDir()
+	run := synth.Run(synth.Options{Blocks: 1, Conns: []int{10}, Models: []string{"goroutine", "reactor"}})
+	readme := read(t, render(t, dir, run).ReadmePath)
+	for _, want := range []string{
+		"# Title", "By hand.", "results/charts/cost-ratio-http.svg", "| reactor |", "1 (baseline)", "(REPORT.md)",
+	} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("the README lacks %q:\n%s", want, readme)
+		}
+	}
+	if strings.Contains(readme, "req/s at") {
+		t.Error("the README shows the columns for those who read on")
+	}
+}
+
+func TestDamagedMarkersAreRefused(t *testing.T) {
+	tests := []struct{ name, page, want string }{
+		{"no end", "a\n<!-- generated:cost begin -->\nprose\n", `marker "cost" has no end`},
+		{"no begin", "<!-- generated:cost end -->\n", "line 1: marker \"cost\" ends but did not begin"},
+		{"nested", "<!-- generated:cost begin -->\n<!-- generated:other begin -->\n", `line 2: marker "other" begins inside "cost"`},
+		{"twice", strings.Repeat("<!-- generated:cost begin -->\n<!-- generated:cost end -->\n", 2), "line 3: marker \"cost\" is there twice"},
+		{"unknown", "<!-- generated:costs begin -->\n<!-- generated:costs end -->\n", `unknown marker "costs"; known are`},
+		{"misspelt edge", "<!-- generated:cost start -->\n", `says "start": want begin or end`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "REPORT.md")
+			if err := os.WriteFile(path, []byte(tt.page), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			run := synth.Run(synth.Options{Blocks: 1, Conns: []int{1}, Models: []string{"goroutine"}})
+			err := Render(run, Options{ChartDir: filepath.Join(dir, "charts"), ReportPath: path})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "REPORT.md") {
+				t.Errorf("got %v, want %q and the file's name", err, tt.want)
+			}
+			if got := read(t, path); got != tt.page {
+				t.Errorf("the page was changed:\n%s", got)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "charts")); err == nil {
+				t.Error("charts were written before the page was refused")
+			}
+		})
+	}
+}
+
+func TestStaleChartsAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"throughput-echo.svg", "throughput-echo.png", "mine.svg"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeCharts(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(left) != 1 || filepath.Base(left[0]) != "mine.svg" { // what is not ours stays
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestPoorRunsHaveAReport(t *testing.T) {
+	one := synth.Run(synth.Options{Blocks: 1, Conns: []int{7}, Models: []string{"stranger"}})
+	one.Records = one.Records[:1]
+	for name, run := range map[string]*record.Run{
+		"nothing at all": {}, "one record": one, "plan only": {Env: one.Env},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := pageOf(t, run)
+			if !strings.Contains(page, "This run did not measure") {
+				t.Error("a section without data must say so")
+			}
+		})
+	}
+}
+
+// checkFigures: the CSV has a row for every figure there is.
+func checkFigures(t *testing.T, dir string) {
+	t.Helper()
+	file := read(t, filepath.Join(dir, "results", "charts", SummaryFile))
+	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := map[string]bool{}
+	for _, row := range rows[1:] {
+		metrics[row[10]] = true
+	}
+	for _, m := range cells.Metrics() {
+		if !metrics[m.Name] {
+			t.Errorf("no row for %s", m.Name)
+		}
+	}
+}
+
+// TestTemplateQuotesNoFigure: prose that quotes a measurement is wrong after the next run.
+func TestTemplateQuotesNoFigure(t *testing.T) {
+	figure := regexp.MustCompile(`\b\d[\d.,]*\s*(k|M|%|×|x\b|times|req|µs|us\b|ms\b|s\b|B\b|kB|MB|bytes|percent)`)
+	for i, line := range strings.Split(string(template), "\n") {
+		if found := figure.FindString(line); found != "" {
+			t.Errorf("template.md:%d quotes %q", i+1, found)
+		}
+	}
+}
+
+func TestSummaryForTheTerminal(t *testing.T) {
+	run := small()
+	text := Summary(cells.New(run.Env, run.Records, "")).Text()
+	for _, want := range []string{"goroutine", "1 (baseline)", "cost (lower is better)", "nethttp"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, text)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"strings"
+
+	"iomodels/bench/chart"
+	"iomodels/bench/report/table"
+	"iomodels/bench/stats/cells"
+)
+
+// section is one generated part of the page.
+type section struct {
+	name  string // of its marker
+	write func(view) string
+}
+
+// sections lists the parts of REPORT.md, in its order.
+func sections() []section {
+	return []section{
+		{"summary", view.summary},
+		{"conditions", view.conditions},
+		{"cost", view.cost},
+		{"throughput", view.throughput},
+		{"c10k", view.c10k},
+		{"latency", view.latency},
+		{"short", view.short},
+		{"resources", view.resources},
+		{"other", view.other},
+		{"models", view.models},
+		{"limits", view.limits},
+		{"trouble", view.trouble},
+		{"glossary", view.glossary},
+	}
+}
+
+// Titled is a table with the words around it; the terminal prints the same ones as the page.
+type Titled struct {
+	Title string
+	Notes []string // below the table, a paragraph each
+	Table *table.Table
+}
+
+// Markdown writes the table as a subsection.
+func (t Titled) Markdown() string {
+	var b strings.Builder
+	if t.Title != "" {
+		fmt.Fprintf(&b, "### %s\n\n", t.Title)
+	}
+	b.WriteString(t.Table.Markdown())
+	for _, note := range t.Notes {
+		fmt.Fprintf(&b, "\n%s\n", note)
+	}
+	return b.String()
+}
+
+// Text writes the table for a terminal.
+func (t Titled) Text() string {
+	return t.Title + "\n" + t.Table.Text() + strings.Join(append(t.Notes, ""), "\n")
+}
+
+// join writes parts with an empty line between them; empty parts vanish.
+func join(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p = strings.Trim(p, "\n"); p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "\n\n") + "\n"
+}
+
+// notMeasured stands where a section has nothing to show.
+func notMeasured(what string) string {
+	return fmt.Sprintf("This run did not measure %s.\n", what)
+}
+
+// pictures shows the charts of a kind: SVG where it can be shown, PNG elsewhere.
+func (v view) pictures(kind string) string {
+	var parts []string
+	for _, c := range v.charts {
+		if c.Kind == kind {
+			parts = append(parts, v.picture(c))
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+func (v view) picture(c chart.Chart) string {
+	file := html.EscapeString(v.links + "/" + c.Name)
+	width, _ := c.Size()
+	return fmt.Sprintf("<picture>\n  <source type=\"image/svg+xml\" srcset=\"%s.svg\">\n"+
+		"  <img alt=\"%s\" src=\"%s.png\" width=\"%.0f\">\n</picture>",
+		file, html.EscapeString(c.Title+". "+c.Alt), file, width)
+}
+
+// baselineMark stands for the ratio of the baseline to itself.
+const baselineMark = "1 (baseline)"
+
+// none is what an empty cell shows.
+const none = "–"
+
+// ratio writes the ratio of a group to the baseline.
+func (v view) ratio(g *cells.Group, m cells.Metric) string {
+	if g.Cell.Model == v.set.Baseline && len(g.Values(m)) > 0 {
+		return baselineMark
+	}
+	return cells.Ratio.Interval(v.set.Ratio(g, m))
+}
+
+// median writes the median of a metric with its interval.
+func median(g *cells.Group, m cells.Metric) string { return m.Unit.Interval(g.Median(m)) }
+
+// plain writes the median alone, where the interval would only fill the page.
+func plain(g *cells.Group, m cells.Metric) string {
+	iv := g.Median(m)
+	if !iv.OK() {
+		return none
+	}
+	return m.Unit.Format(iv.Value)
+}
+
+// verdict writes the generator's verdict on itself, or why there is nothing to judge.
+func verdict(g *cells.Group, h cells.Health) string {
+	if absence := g.Absence(); absence != "" {
+		return absence
+	}
+	return h.Verdict
+}
+
+// failures writes the failed requests and connects of a group.
+func failures(g *cells.Group, h cells.Health) string {
+	if len(g.OK) == 0 {
+		return none
+	}
+	text := cells.Classes(h.Requests)
+	if len(h.Connects) > 0 {
+		text += "; connects: " + cells.Classes(h.Connects)
+	}
+	return text
+}
+
+// blocks writes how many repetitions a group has.
+func blocks(g *cells.Group) string { return fmt.Sprint(len(g.OK)) }
+
+// inRank returns groups best first by the metric; those without a figure come last, in chart
+// order. letters holds the letter of each, nil if there are too few blocks.
+func inRank(groups []*cells.Group, m cells.Metric) (ranked []*cells.Group, letters map[*cells.Group]string, need int) {
+	ranking, part := cells.Rank(groups, m)
+	taken := map[*cells.Group]bool{}
+	for _, i := range ranking.Order {
+		ranked, taken[part[i]] = append(ranked, part[i]), true
+		if ranking.Letters != nil {
+			if letters == nil {
+				letters = map[*cells.Group]string{}
+			}
+			letters[part[i]] = ranking.Letters[i]
+		}
+	}
+	for _, g := range groups {
+		if !taken[g] {
+			ranked = append(ranked, g)
+		}
+	}
+	return ranked, letters, ranking.Need
+}
+
+// letterNote explains the letters of a table, or their absence.
+func letterNote(letters map[*cells.Group]string, need int, m cells.Metric) string {
+	if letters == nil {
+		return fmt.Sprintf("Sorted by %s, which is no ranking: a verdict on who differs needs %d blocks.", m.Name, need)
+	}
+	return fmt.Sprintf("Models that share a letter were not shown to differ in %s (exact signed-rank test inside "+
+		"blocks, Holm over all pairs, and a practical margin).", m.Name)
+}
