@@ -103,9 +103,10 @@ func (e *Env) rudePiece(i int) []byte {
 	if e.Protocol.Name != "http" {
 		return randomBytes(uint64(i), 1+i*10_000)
 	}
+	upload := "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 	return [][]byte{
 		[]byte("GET / HTTP/1.1\r\nHo"),
-		append([]byte("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"), randomBytes(uint64(i), 50_000)...),
+		append([]byte(upload), randomBytes(uint64(i), 50_000)...),
 		[]byte("GET /bytes/4000000 HTTP/1.1\r\nHost: x\r\n\r\n"),
 		[]byte("GET /delay/50 HTTP/1.1\r\nHost: x\r\n\r\n"),
 	}[i%4]

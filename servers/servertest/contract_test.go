@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"context"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -32,11 +33,12 @@ func TestContractFindsFaults(t *testing.T) {
 		{"closes at FIN", "http", "half-close-request", raw(deafAfterFIN)},
 		{"uses plain net.Listen", "echo", "socket-options", raw(echoing)},
 		{"has no bound", "echo", "max-conns", configured(func(c *servers.Config) { c.MaxConns = 0 })},
-		{"has no idle time-out", "echo", "idle-timeout", configured(func(c *servers.Config) { c.Timeouts.Idle = 0 })},
+		{"has no idle time-out", "echo", "idle-timeout", configured(noIdle)},
 		{"is impatient", "echo", "idle-timeout", configured(func(c *servers.Config) { c.Timeouts.Idle /= 4 })},
-		{"has no head time-out", "http", "head-timeout", configured(func(c *servers.Config) { c.Timeouts.Head = 0 })},
-		{"has no write time-out", "echo", "write-timeout", configured(func(c *servers.Config) { c.Timeouts.Write = 0 })},
+		{"has no head time-out", "http", "head-timeout", configured(noHead)},
+		{"has no write time-out", "echo", "write-timeout", configured(noWrite)},
 		{"drops requests at stop", "http", "stop-in-flight", configured(func(c *servers.Config) { c.Grace = 1 })},
+		{"lets a panic through", "echo", "handler-panic", raw(recovering)},
 		{"forgets idle connections at stop", "echo", "stop-idle", raw(echoing)},
 	}
 	for _, tt := range tests {
@@ -137,6 +139,10 @@ func caseNamed(t *testing.T, name, protoName string) Case {
 	return Cases()[i]
 }
 
+func noIdle(c *servers.Config)  { c.Timeouts.Idle = 0 }
+func noHead(c *servers.Config)  { c.Timeouts.Head = 0 }
+func noWrite(c *servers.Config) { c.Timeouts.Write = 0 }
+
 // configured is a good model that gets a configuration other than the case asked for.
 func configured(change func(*servers.Config)) servers.Model {
 	m := goroutine.Model()
@@ -233,6 +239,16 @@ func echoing(c net.Conn, s proto.Session) {
 			return
 		}
 	}
+}
+
+// recovering outlives a panic, but tells nobody.
+func recovering(c net.Conn, s proto.Session) {
+	defer func() {
+		if recover() != nil {
+			io.Copy(io.Discard, c) // until the peer has had enough
+		}
+	}()
+	echoing(c, s)
 }
 
 // queueing reads as fast as it can, into a queue without end, and closes when the peer does.

@@ -79,10 +79,10 @@ func (e *Env) startChild() (*child, error) {
 		return nil, err
 	}
 	test, _, _ := strings.Cut(e.testName, "/")
-	ch := &child{cmd: exec.Command(exe, "-test.run=^"+test+"$", "-test.timeout=60s"), exited: make(chan error, 1)}
-	ch.cmd.Env = append(os.Environ(), childVariable+"="+test+" "+e.Protocol.Name)
+	ch := &child{exited: make(chan error, 1)}
+	ch.cmd = exec.Command(exe, "-test.run=^"+test+"$", "-test.timeout=60s")
+	ch.cmd.Env = append(os.Environ(), childVariable+"="+test+" "+e.Protocol.Name, "GORACE=atexit_sleep_ms=0")
 	ch.cmd.Stderr = &ch.stderr
-	ch.cmd.SysProcAttr = nil
 	stdin, err := ch.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -181,10 +181,12 @@ func descriptors(e *Env) error {
 // exhaust brings more connections than the server has descriptors, then makes room.
 func (e *Env) exhaust(ch *child) error {
 	var answered atomic.Int32
-	leave := make(chan struct{}) // closed: whoever was answered goes
+	gate := make(chan struct{})
+	leave := sync.OnceFunc(func() { close(gate) }) // whoever was answered goes
 	var peers sync.WaitGroup
 	defer peers.Wait()
 	defer e.close()
+	defer leave()
 	for i := range crowd {
 		c, err := e.dial()
 		if err != nil {
@@ -194,7 +196,7 @@ func (e *Env) exhaust(ch *child) error {
 			defer c.Close()
 			if e.exchange(c) == nil { // or refused: that, too, is a way to say "full"
 				answered.Add(1)
-				<-leave
+				<-gate
 			}
 		})
 	}
@@ -205,11 +207,10 @@ func (e *Env) exhaust(ch *child) error {
 		return nil
 	})
 	if err != nil {
-		close(leave)
 		return err
 	}
 	idle := e.isIdleWhileFull(ch)
-	close(leave)
+	leave()
 	if err := e.until(e.served); err != nil {
 		return errors.Join(idle, fmt.Errorf("with room again, a new connection: %w", err))
 	}

@@ -17,7 +17,7 @@ func timeoutCases() []Case {
 		{
 			Name: "idle-timeout", Run: idleTimeout,
 			Config:      func(c *servers.Config) { c.Timeouts.Idle = shortTime },
-			Explanation: "a silent connection is closed after the idle time-out, not before; one that is owed is not idle",
+			Explanation: "silence is ended after the idle time-out, not before; who is owed an answer is not idle",
 		},
 		{
 			Name: "write-timeout", Run: writeTimeout,

@@ -49,10 +49,12 @@ type Case struct {
 // Cases returns the contract, in the order in which it is run.
 func Cases() []Case {
 	var cases []Case
-	for _, group := range [][]Case{echoCases(), httpCases(), connCases(), timeoutCases(), stopCases()} {
-		cases = append(cases, group...)
-	}
-	return cases
+	cases = append(cases, echoCases()...)
+	cases = append(cases, httpCases()...)
+	cases = append(cases, connCases()...)
+	cases = append(cases, hostileCases()...)
+	cases = append(cases, timeoutCases()...)
+	return append(cases, stopCases()...)
 }
 
 // The clauses that are judged after every case.
