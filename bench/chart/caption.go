@@ -95,7 +95,8 @@ func (r *roster) lines(head string) []string {
 			}
 			who = append(who, model)
 		}
-		out = append(out, fmt.Sprintf("%s: %s: %s.", head, strings.Join(who, ", "), strings.TrimSuffix(reason, ".")))
+		line := fmt.Sprintf("%s: %s: %s", head, strings.Join(who, ", "), reason)
+		out = append(out, strings.TrimSuffix(line, ".")+".")
 	}
 	return out
 }

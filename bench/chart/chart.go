@@ -152,7 +152,8 @@ const dotsPerInch = 144
 // PNG paints the chart as an image.
 func (c Chart) PNG() ([]byte, error) {
 	canvas := vgimg.NewWith(
-		vgimg.UseWH(pageWidth, c.page.height()), vgimg.UseDPI(dotsPerInch), vgimg.UseBackgroundColor(rgb(0xFFFFFF)),
+		vgimg.UseWH(pageWidth, c.page.height()), vgimg.UseDPI(dotsPerInch),
+		vgimg.UseBackgroundColor(rgb(0xFFFFFF)),
 	)
 	c.page.draw(draw.New(canvas))
 	var buf bytes.Buffer

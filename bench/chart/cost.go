@@ -18,7 +18,8 @@ func cpu(set *cells.Set, proto string) (Chart, bool) {
 		return []float64{user, total - user}
 	})
 	c.Title = "Server CPU time per request: " + cells.ProtoName(proto)
-	c.Caption = "Dark: user, light: system; the split comes from clock ticks, the total from the scheduler. " + c.Caption
+	c.Caption = "Dark: user, light: system; the split comes from clock ticks, the total from the " +
+		"scheduler. " + c.Caption
 	c.page.keys = []key{
 		{"user: program and runtime", fillKey(rgb(0x59636E))},
 		{"system: kernel, for the server's threads", fillKey(Style{Color: rgb(0x59636E)}.Tint(partTint))},
@@ -65,10 +66,11 @@ func costChart(set *cells.Set, proto string, m cells.Metric, parts func(*cells.G
 	}
 	level(panels)
 	return Chart{
-		Alt:     fmt.Sprintf("Bar chart: %s of each model, smallest first, in a closed loop.", axisTitle(m)),
-		Caption: caption(set, sc, shown, "Bars: median over blocks, smallest first (hollow: read with care); whiskers: its interval."),
-		Notes:   notes(shown, m, atConns),
-		page:    page{rows: [][]panel{panels}},
+		Alt: fmt.Sprintf("Bar chart: %s of each model, smallest first, in a closed loop.", axisTitle(m)),
+		Caption: caption(set, sc, shown, "Bars: median over blocks, smallest first (hollow: read with "+
+			"care); whiskers: its interval."),
+		Notes: notes(shown, m, atConns),
+		page:  page{rows: [][]panel{panels}},
 	}, true
 }
 
@@ -104,18 +106,22 @@ func memory(set *cells.Set, proto string) (Chart, bool) {
 	}
 	level(panels)
 	return Chart{
-		Title: fmt.Sprintf("Memory per idle connection, with %s: %s", heldBy(groups[0]), cells.ProtoName(proto)),
-		Alt:   "Bar charts: bytes per idle connection of each model, in the server's process and in the kernel.",
-		Caption: caption(set, sc, groups, "Left: growth of the server's resident memory from none to all connections open "+
-			"and idle, per connection. Right: growth of the kernel's memory (slab, kernel stacks, page tables) of the whole "+
-			"machine, the generator's end included. Smallest first (hollow: read with care); whiskers: interval over blocks."),
+		Title: fmt.Sprintf("Memory per idle connection, with %s: %s",
+			heldBy(groups[0]), cells.ProtoName(proto)),
+		Alt: "Bar charts: bytes per idle connection of each model, in the server's process and in " +
+			"the kernel.",
+		Caption: caption(set, sc, groups, "Left: growth of the server's resident memory from none to all "+
+			"connections open and idle, per connection. Right: growth of the kernel's memory (slab, "+
+			"kernel stacks, page tables) of the whole machine, the generator's end included. Smallest "+
+			"first (hollow: read with care); whiskers: interval over blocks."),
 		Notes: notes(groups, user, nowhere),
 		page:  page{rows: [][]panel{panels}},
 	}, true
 }
 
 func memoryPanel(title string, groups []*cells.Group, m cells.Metric) panel {
-	rows := rowsOf(withMetric(groups, m), m, func(g *cells.Group) []float64 { return []float64{g.Median(m).Value} })
+	whole := func(g *cells.Group) []float64 { return []float64{g.Median(m).Value} }
+	rows := rowsOf(withMetric(groups, m), m, whole)
 	pn := barPanel(title, axisTitle(m), rows, (textWidth-panelGap)/2)
 	pn.plot.X.Tick.Marker = linearTicks{cells.Bytes, 4}
 	return pn

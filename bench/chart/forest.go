@@ -21,14 +21,18 @@ func forest(set *cells.Set, proto string) (Chart, bool) {
 		return Chart{}, false
 	}
 	pn := ratioPanelOf(
-		fmt.Sprintf("cost ratio to %s, log scale (lower is better: 0.8 costs a fifth less)", set.Baseline), rows, textWidth)
+		fmt.Sprintf("cost ratio to %s, log scale (lower is better: 0.8 costs a fifth less)", set.Baseline),
+		rows, textWidth)
 	return Chart{
-		Title: fmt.Sprintf("Cost per request against %s, %s: %s", set.Baseline, atConns(groups[0]), cells.ProtoName(proto)),
-		Alt:   "Forest plot: the ratio of each model's norm cost to that of " + set.Baseline + ", with intervals, cheapest first.",
-		Caption: caption(set, sc, groups, "Dots (hollow: read with care): Hodges-Lehmann estimate over blocks of the ratio inside a block; whiskers: its "+
-			"exact signed-rank interval. Cost is norm: server CPU over generator CPU of the same window, which cancels the "+
-			"machine's changes of speed and shows differences smaller than they are, never larger. An interval that "+
-			"crosses 1 shows no difference."+letterNote(groups, m)),
+		Title: fmt.Sprintf("Cost per request against %s, %s: %s",
+			set.Baseline, atConns(groups[0]), cells.ProtoName(proto)),
+		Alt: "Forest plot: the ratio of each model's norm cost to that of " + set.Baseline +
+			", with intervals, cheapest first.",
+		Caption: caption(set, sc, groups, "Dots (hollow: read with care): Hodges-Lehmann estimate over "+
+			"blocks of the ratio inside a block; whiskers: its exact signed-rank interval. Cost is norm: "+
+			"server CPU over generator CPU of the same window, which cancels the machine's changes of "+
+			"speed and shows differences smaller than they are, never larger. An interval that crosses 1 "+
+			"shows no difference."+letterNote(groups, m)),
 		Notes: notes(groups, m, nowhere),
 		page:  page{rows: [][]panel{{pn}}},
 	}, true

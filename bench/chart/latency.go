@@ -19,9 +19,10 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 	if sc, ok := set.Headline(cells.Open, proto, cells.Split); ok {
 		groups := set.In(sc)
 		groups = cells.AtRate(groups, cells.CommonRate(groups))
-		if pn, ok := curvePanel(set, groups, "Open loop, "+atRate(groups[0])+" offered: what a user would wait"); ok {
+		title := "Open loop, " + atRate(groups[0]) + " offered: what a user would wait"
+		if pn, ok := curvePanel(set, groups, title); ok {
 			rows, all = append(rows, []panel{pn}), append(all, groups...)
-			loads = append(loads, sc.String()+", "+cells.Count.Format(float64(groups[0].Cell.Conns))+" connections")
+			loads = append(loads, sc.String()+", "+atConns(groups[0]))
 		}
 	}
 	closed, ok := set.Headline(cells.Closed, proto, cells.Split)
@@ -47,10 +48,12 @@ func percentilesChart(set *cells.Set, proto string, rows [][]panel, all []*cells
 		Title: "Response time by percentile: " + cells.ProtoName(proto),
 		Alt: "Line chart: response time against percentile on a nines axis, one line per model, for " +
 			fmt.Sprintf("%d kinds of load.", len(rows)),
-		Caption: fmt.Sprintf("Lines: at each percentile the median of the blocks' own percentiles; bands: its interval. "+
-			"Percentiles are never averaged, samples never pooled. A line ends where a block has fewer than %d samples "+
-			"left. Time runs from the intended send to the last byte. Load: %s. Over %s. Machine: %s. Commit %s.",
-			cells.MinTail, strings.Join(loads, "; "), cells.BlocksNote(all), cells.Machine(set.Env), cells.Commit(set.Env)),
+		Caption: fmt.Sprintf("Lines: at each percentile the median of the blocks' own percentiles; "+
+			"bands: its interval. Percentiles are never averaged, samples never pooled. A line ends "+
+			"where a block has fewer than %d samples left. Time runs from the intended send to the last "+
+			"byte. Load: %s. Over %s. Machine: %s. Commit %s.",
+			cells.MinTail, strings.Join(loads, "; "), cells.BlocksNote(all), cells.Machine(set.Env),
+			cells.Commit(set.Env)),
 		Notes: notes(all, m, func(g *cells.Group) string {
 			if g.Cell.Rate > 0 {
 				return atRate(g)
@@ -113,9 +116,11 @@ func offeredLoad(set *cells.Set, proto string) (Chart, bool) {
 	}
 	return Chart{
 		Title: "Response time against offered load: " + cells.ProtoName(proto),
-		Alt:   "Two line charts: median and 99th percentile of the response time against the offered load, one line per model.",
-		Caption: caption(set, sc, groups, "Points: median over blocks of each block's percentile, set side by side; "+
-			"whiskers: its interval. Time runs from the intended send. Hollow: the load was not sustained, or read with care."),
+		Alt: "Two line charts: median and 99th percentile of the response time against the offered " +
+			"load, one line per model.",
+		Caption: caption(set, sc, groups, "Points: median over blocks of each block's percentile, set "+
+			"side by side; whiskers: its interval. Time runs from the intended send. Hollow: the load "+
+			"was not sustained, or read with care."),
 		Notes: append(notes(groups, cells.Response(0.99), atRate), unsustained(groups)...),
 		page:  page{rows: rows},
 	}, true

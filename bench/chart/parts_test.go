@@ -122,10 +122,14 @@ func TestTicks(t *testing.T) {
 		want []string
 	}{
 		{"1-2-5 steps with suffix", of(linearTicks{cells.Rate, 4}, 0, 190e3), []string{"0", "50k", "100k", "150k"}},
-		{"log, few decades", of(logTicks{cells.Seconds}, 5e-5, 2e-3), []string{"50 µs", "100 µs", "200 µs", "500 µs", "1 ms", "2 ms"}},
+		{"log, few decades", of(logTicks{cells.Seconds}, 5e-5, 2e-3), []string{
+			"50 µs", "100 µs", "200 µs", "500 µs", "1 ms", "2 ms",
+		}},
 		{"log, many decades", of(logTicks{cells.Count}, 1, 1e5), []string{"1", "10", "100", "1k", "10k", "100k"}},
 		{"nines stop where the sample does", of(ninesTicks{}, 0, 0.9995), []string{"0", "50", "90", "99", "99.9"}},
-		{"ratios always write 1", of(ratioTicks{}, 0.55, 1.9), []string{"0.6", "0.7", "0.8", "0.9", "1", "1.1", "1.2", "1.4", "1.75"}},
+		{"ratios always write 1", of(ratioTicks{}, 0.55, 1.9), []string{
+			"0.6", "0.7", "0.8", "0.9", "1", "1.1", "1.2", "1.4", "1.75",
+		}},
 	}
 	for _, tt := range tests {
 		if !slices.Equal(tt.got, tt.want) {

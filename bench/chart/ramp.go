@@ -38,11 +38,12 @@ func ramp(set *cells.Set, proto string) (Chart, bool) {
 	}
 	return Chart{
 		Title: fmt.Sprintf("Opening and holding %s: %s", atConns(groups[0]), cells.ProtoName(proto)),
-		Alt: "Small multiples: for each model the connections opened so far and the connections held, over the time of " +
-			"a run from the first connect to the end.",
-		Caption: caption(set, sc, groups, rampSpeed(shown)+"Coloured area: connections open; dark dashed line: connections "+
-			"opened so far, which rises further only where connections were lost and replaced; both the median over blocks. "+
-			"Time runs from the first connect through ramp, warm-up and measurement to the end."),
+		Alt: "Small multiples: for each model the connections opened so far and the connections held, " +
+			"over the time of a run from the first connect to the end.",
+		Caption: caption(set, sc, groups, rampSpeed(shown)+"Coloured area: connections open; dark dashed "+
+			"line: connections opened so far, which rises further only where connections were lost and "+
+			"replaced; both the median over blocks. Time runs from the first connect through ramp, "+
+			"warm-up and measurement to the end."),
 		Notes: rampNotes(set, groups, shown),
 		page:  page{rows: rampRows(shown, xMax), keys: rampKeys()},
 	}, true

@@ -31,10 +31,12 @@ func throughput(set *cells.Set, proto string) (Chart, bool) {
 	}
 	return Chart{
 		Title: "Throughput against connections: " + cells.ProtoName(proto),
-		Alt: fmt.Sprintf("Line chart: verified replies per second of %d models at %s connections, and the ratio of each to %s.",
+		Alt: fmt.Sprintf("Line chart: verified replies per second of %d models at %s connections, and "+
+			"the ratio of each to %s.",
 			len(absolute), conns(groups), set.Baseline),
-		Caption: caption(set, sc, groups, "Points: median over blocks, set side by side (hollow: read with care); whiskers: its interval. The ratio is taken inside each "+
-			"block (Hodges-Lehmann estimate, signed-rank interval)."),
+		Caption: caption(set, sc, groups, "Points: median over blocks, set side by side (hollow: read "+
+			"with care); whiskers: its interval. The ratio is taken inside each block (Hodges-Lehmann "+
+			"estimate, signed-rank interval)."),
 		Notes: notes(groups, m, atConns),
 		page:  page{rows: rows},
 	}, true

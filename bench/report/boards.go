@@ -40,20 +40,20 @@ func (v view) board(groups []*cells.Group) Titled {
 	m := cells.Throughput()
 	t := table.New("<model", "<letter", m.Name, "vs "+v.set.Baseline, "p50", "p99", "CPU/req", "user + sys",
 		"syscalls/req", "B/conn", "threads", "blocks", "errors", "<generator")
-	ranked, letters, need := inRank(groups, m)
-	for _, g := range ranked {
+	order := inRank(groups, m)
+	for _, g := range order.groups {
 		h := g.Health()
-		t.Add(g.Cell.Model, letters[g], median(g, m), v.ratio(g, m),
+		t.Add(g.Cell.Model, order.letters[g], median(g, m), v.ratio(g, m),
 			median(g, cells.Response(0.5)), median(g, cells.Response(0.99)),
-			median(g, cells.ServerCPU()), userAndSystem(g), plain(g, cells.Syscalls()), plain(g, cells.UserMemory()),
-			plain(g, cells.Threads()), blocks(g), failures(g, h), verdict(g, h))
+			median(g, cells.ServerCPU()), userAndSystem(g), plain(g, cells.Syscalls()),
+			plain(g, cells.UserMemory()), plain(g, cells.Threads()), blocks(g), failures(g, h), verdict(g, h))
 	}
 	return Titled{
 		Title: cells.Place(groups[0].Cell),
 		Table: t.Trim(none),
 		Notes: []string{
 			fmt.Sprintf("Median over blocks [interval]. %s. %s", sentence(cells.BlocksNote(groups)),
-				letterNote(letters, need, m)),
+				order.note(m)),
 		},
 	}
 }
@@ -116,8 +116,8 @@ func (v view) c10kTable(groups []*cells.Group) Titled {
 		row := []string{g.Cell.Model, none, none, none, none, none}
 		if len(g.OK) > 0 {
 			row = []string{
-				g.Cell.Model, fmt.Sprint(h.Peak), zeroErrors(h), cells.Classes(h.Connects), cells.Classes(h.Requests),
-				fmt.Sprint(h.ClosedByPeer),
+				g.Cell.Model, fmt.Sprint(h.Peak), zeroErrors(h), cells.Classes(h.Connects),
+				cells.Classes(h.Requests), fmt.Sprint(h.ClosedByPeer),
 			}
 		}
 		t.Add(append(row, plain(g, cells.Connect(0.99)), median(g, cells.Throughput()),
@@ -128,8 +128,8 @@ func (v view) c10kTable(groups []*cells.Group) Titled {
 	return Titled{
 		Title: cells.Place(groups[0].Cell),
 		Table: t.Trim(none),
-		Notes: []string{fmt.Sprintf("Held: connections open at the same time, the fewest over the blocks. Errors are "+
-			"added up over the blocks. %s.", sentence(cells.BlocksNote(groups)))},
+		Notes: []string{fmt.Sprintf("Held: connections open at the same time, the fewest over the "+
+			"blocks. Errors are added up over the blocks. %s.", sentence(cells.BlocksNote(groups)))},
 	}
 }
 

@@ -97,8 +97,9 @@ func (v view) disturbances() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("How quiet the machine was: %d of %d measurements were repeated because something disturbed them "+
-		"(judged by the machine's counters alone, never by the figures); in the noisiest one that was kept, other "+
-		"processes used %s CPUs; the hypervisor took %s in all measured windows together.",
+	return fmt.Sprintf("How quiet the machine was: %d of %d measurements were repeated because something "+
+		"disturbed them (judged by the machine's counters alone, never by the figures); in the noisiest "+
+		"one that was kept, other processes used %s CPUs; the hypervisor took %s in all measured windows "+
+		"together.",
 		repeated, n, cells.Ratio.Format(foreign), cells.Seconds.Format(steal))
 }

@@ -28,17 +28,18 @@ func (v view) costTable(groups []*cells.Group) Titled {
 	m := cells.Norm()
 	t := table.New("<model", "<letter", "norm vs "+v.set.Baseline, "norm", "total CPU vs "+v.set.Baseline,
 		"server CPU/req", "generator CPU/req", "blocks", "errors", "<generator")
-	ranked, letters, need := inRank(groups, m)
-	for _, g := range ranked {
+	order := inRank(groups, m)
+	for _, g := range order.groups {
 		h := g.Health()
-		t.Add(g.Cell.Model, letters[g], v.ratio(g, m), median(g, m), v.ratio(g, cells.TotalCPU()),
-			median(g, cells.ServerCPU()), median(g, cells.GeneratorCPU()), blocks(g), failures(g, h), verdict(g, h))
+		t.Add(g.Cell.Model, order.letters[g], v.ratio(g, m), median(g, m), v.ratio(g, cells.TotalCPU()),
+			median(g, cells.ServerCPU()), median(g, cells.GeneratorCPU()), blocks(g), failures(g, h),
+			verdict(g, h))
 	}
 	return Titled{
 		Title: cells.Place(groups[0].Cell),
 		Table: t.Trim(none),
 		Notes: []string{fmt.Sprintf("Below 1 is cheaper than %s. Ratios are taken inside each block. %s. %s",
-			v.set.Baseline, sentence(cells.BlocksNote(groups)), letterNote(letters, need, m))},
+			v.set.Baseline, sentence(cells.BlocksNote(groups)), order.note(m))},
 	}
 }
 
@@ -104,9 +105,9 @@ func (v view) summaryTable(detail bool) Titled {
 		Title: "",
 		Table: t.Trim(none),
 		Notes: []string{
-			fmt.Sprintf("Ratios are to %s in the same block, with their interval; one that holds 1 shows no difference. "+
-				"A letter is a tier: models that share one were not shown to differ. %s: read with care, or not "+
-				"sustained (%s); the reasons are under \"What went wrong\". %s.",
+			fmt.Sprintf("Ratios are to %s in the same block, with their interval; one that holds 1 shows "+
+				"no difference. A letter is a tier: models that share one were not shown to differ. %s: "+
+				"read with care, or not sustained (%s); the reasons are under \"What went wrong\". %s.",
 				v.set.Baseline, withCare, notSustained, sentence(cells.BlocksNote(all))),
 		},
 	}
@@ -125,7 +126,8 @@ func (v view) questions(proto string) []question {
 		groups := v.set.In(sc)
 		n := cells.TypicalConns(groups)
 		groups = cells.AtConns(groups, n)
-		title := fmt.Sprintf("%s: req/s at %s connections (higher is better)", name, cells.Count.Tick(float64(n)))
+		title := fmt.Sprintf("%s: req/s at %s connections (higher is better)",
+			name, cells.Count.Tick(float64(n)))
 		q := v.ratioQuestion(title, groups, cells.Throughput())
 		q.detail = true
 		out = append(out, q)
@@ -143,7 +145,8 @@ func (v view) questions(proto string) []question {
 	}
 	m := cells.UserMemory()
 	if _, groups := v.set.MostHeld(proto, m); len(groups) > 0 {
-		title := fmt.Sprintf("%s: bytes per idle connection, of %s", name, cells.Count.Tick(float64(groups[0].Held())))
+		title := fmt.Sprintf("%s: bytes per idle connection, of %s",
+			name, cells.Count.Tick(float64(groups[0].Held())))
 		out = append(out, question{
 			column: title, groups: groups, detail: proto == "echo",
 			answer: func(g *cells.Group) string { return median(g, m) },
@@ -154,7 +157,7 @@ func (v view) questions(proto string) []question {
 
 // ratioQuestion asks for the ratio to the baseline, with the letter if there are blocks for it.
 func (v view) ratioQuestion(column string, groups []*cells.Group, m cells.Metric) question {
-	_, letters, _ := inRank(groups, m)
+	letters := inRank(groups, m).letters
 	return question{column: column, groups: groups, answer: func(g *cells.Group) string {
 		text := v.ratio(g, m)
 		if letters[g] != "" {

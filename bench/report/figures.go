@@ -12,8 +12,8 @@ import (
 // Figures is every figure of a run as one long table, in base units (seconds, bytes, per
 // second), for programs: a row per cell and metric.
 func Figures(set *cells.Set) *table.Table {
-	t := table.New("<model", "<proto", "<workload", "<topology", "conns", "idle", "size", "pipeline", "<path", "rate",
-		"<metric", "<better", "blocks", "median", "lo", "hi", "confidence",
+	t := table.New("<model", "<proto", "<workload", "<topology", "conns", "idle", "size", "pipeline",
+		"<path", "rate", "<metric", "<better", "blocks", "median", "lo", "hi", "confidence",
 		"ratio", "ratio_lo", "ratio_hi", "<baseline")
 	for _, g := range set.Groups(every) {
 		for _, m := range cells.Metrics() {
@@ -23,8 +23,8 @@ func Figures(set *cells.Set) *table.Table {
 			}
 			c := g.Cell
 			row := []string{
-				c.Model, c.Proto, c.Workload, c.Topology, fmt.Sprint(c.Conns), fmt.Sprint(c.Idle), fmt.Sprint(c.Size),
-				fmt.Sprint(c.Pipeline), c.Path, digits(c.Rate), m.Name, better(m), fmt.Sprint(iv.N),
+				c.Model, c.Proto, c.Workload, c.Topology, fmt.Sprint(c.Conns), fmt.Sprint(c.Idle),
+				fmt.Sprint(c.Size), fmt.Sprint(c.Pipeline), c.Path, digits(c.Rate), m.Name, better(m), fmt.Sprint(iv.N),
 				digits(iv.Value), digits(iv.Lo), digits(iv.Hi), digits(iv.Confidence),
 			}
 			t.Add(append(row, ratioFigures(set, g, m)...)...)

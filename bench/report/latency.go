@@ -71,9 +71,10 @@ func (v view) ladder(groups []*cells.Group, q float64) Titled {
 
 // ladderNote explains the tables of the ladder, once for all.
 func ladderNote() string {
-	return fmt.Sprintf("In these tables: median over blocks [interval], from the intended send. %s: less than 99 %% of "+
-		"the offered load was served in some block, so this is a queue that grows. %s: read with care, the reason is "+
-		"under \"What went wrong\". %s: too few samples beyond the percentile, or not measured.",
+	return fmt.Sprintf("In these tables: median over blocks [interval], from the intended send. %s: less "+
+		"than 99 %% of the offered load was served in some block, so this is a queue that grows. %s: "+
+		"read with care, the reason is under \"What went wrong\". %s: too few samples beyond the "+
+		"percentile, or not measured.",
 		notSustained, withCare, none)
 }
 
@@ -110,20 +111,21 @@ func (v view) short() string {
 
 func (v view) shortTable(groups []*cells.Group) Titled {
 	m := cells.Throughput()
-	t := table.New("<model", "<letter", m.Name, "vs "+v.set.Baseline, "connect p50", "connect p99", "p50", "p99",
-		"CPU/req", "syscalls/req", "blocks", "errors", "<generator")
-	ranked, letters, need := inRank(groups, m)
-	for _, g := range ranked {
+	t := table.New("<model", "<letter", m.Name, "vs "+v.set.Baseline, "connect p50", "connect p99",
+		"p50", "p99", "CPU/req", "syscalls/req", "blocks", "errors", "<generator")
+	order := inRank(groups, m)
+	for _, g := range order.groups {
 		h := g.Health()
-		t.Add(g.Cell.Model, letters[g], median(g, m), v.ratio(g, m), plain(g, cells.Connect(0.5)),
+		t.Add(g.Cell.Model, order.letters[g], median(g, m), v.ratio(g, m), plain(g, cells.Connect(0.5)),
 			plain(g, cells.Connect(0.99)), median(g, cells.Response(0.5)), median(g, cells.Response(0.99)),
 			median(g, cells.ServerCPU()), plain(g, cells.Syscalls()), blocks(g), failures(g, h), verdict(g, h))
 	}
 	return Titled{
 		Title: cells.Place(groups[0].Cell) + perConnection(groups),
 		Table: t.Trim(none),
-		Notes: []string{fmt.Sprintf("Median over blocks [interval]. %s. %s", sentence(cells.BlocksNote(groups)),
-			letterNote(letters, need, m))},
+		Notes: []string{fmt.Sprintf("Median over blocks [interval]. %s. %s",
+			sentence(cells.BlocksNote(groups)),
+			order.note(m))},
 	}
 }
 

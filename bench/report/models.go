@@ -43,8 +43,8 @@ func cardKeys() []string {
 
 func cardColumns() []string {
 	return []string{
-		"<who waits for I/O", "<where the handler runs", "<read buffer", "<copies", "<socket options that differ",
-		"<HTTP parser",
+		"<who waits for I/O", "<where the handler runs", "<read buffer", "<copies",
+		"<socket options that differ", "<HTTP parser",
 	}
 }
 
@@ -72,7 +72,7 @@ func (v view) trouble() string {
 		}
 	}
 	if len(parts) == 0 {
-		return "Every planned cell was measured in every block, without an error, and no measurement was in doubt.\n"
+		return "Every planned cell was measured in every block, without an error or a doubt.\n"
 	}
 	return join(parts...)
 }
@@ -94,7 +94,8 @@ func (v view) absences() Titled {
 		if missing := g.Planned - len(g.OK) - len(g.Out); missing > 0 && !skipped {
 			reasons = append(reasons, fmt.Sprintf("%d not reached: the run ended before", missing))
 		}
-		t.Add(g.Cell.Model, cells.Place(g.Cell), fmt.Sprintf("%d of %d", len(g.OK), max(g.Planned, len(g.OK)+len(g.Out))),
+		planned := max(g.Planned, len(g.OK)+len(g.Out))
+		t.Add(g.Cell.Model, cells.Place(g.Cell), fmt.Sprintf("%d of %d", len(g.OK), planned),
 			strings.Join(reasons, "; "))
 	}
 	return Titled{Title: "Skipped, failed, not reached", Table: t}
@@ -168,6 +169,6 @@ func (v view) readme() string {
 		return notMeasured("anything")
 	}
 	env := v.set.Env
-	return join(picture, summary.Markdown(), fmt.Sprintf("Measured on %s, commit %s; conditions, all figures and what "+
-		"went wrong are in [REPORT.md](REPORT.md).", cells.Machine(env), cells.Commit(env)))
+	return join(picture, summary.Markdown(), fmt.Sprintf("Measured on %s, commit %s; conditions, all "+
+		"figures and what went wrong are in [REPORT.md](REPORT.md).", cells.Machine(env), cells.Commit(env)))
 }

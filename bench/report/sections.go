@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"iomodels/bench/chart"
@@ -144,33 +145,39 @@ func failures(g *cells.Group, h cells.Health) string {
 // blocks writes how many repetitions a group has.
 func blocks(g *cells.Group) string { return fmt.Sprint(len(g.OK)) }
 
-// inRank returns groups best first by the metric; those without a figure come last, in chart
-// order. letters holds the letter of each, nil if there are too few blocks.
-func inRank(groups []*cells.Group, m cells.Metric) (ranked []*cells.Group, letters map[*cells.Group]string, need int) {
+// ranked is a table's rows in order, with what may be said about the order.
+type ranked struct {
+	groups  []*cells.Group          // best first; those without a figure come last, in chart order
+	letters map[*cells.Group]string // nil: too few blocks for a verdict
+	need    int                     // blocks that a verdict needs
+}
+
+func inRank(groups []*cells.Group, m cells.Metric) ranked {
 	ranking, part := cells.Rank(groups, m)
-	taken := map[*cells.Group]bool{}
+	out := ranked{need: ranking.Need}
+	if ranking.Letters != nil {
+		out.letters = map[*cells.Group]string{}
+	}
 	for _, i := range ranking.Order {
-		ranked, taken[part[i]] = append(ranked, part[i]), true
-		if ranking.Letters != nil {
-			if letters == nil {
-				letters = map[*cells.Group]string{}
-			}
-			letters[part[i]] = ranking.Letters[i]
+		out.groups = append(out.groups, part[i])
+		if out.letters != nil {
+			out.letters[part[i]] = ranking.Letters[i]
 		}
 	}
 	for _, g := range groups {
-		if !taken[g] {
-			ranked = append(ranked, g)
+		if !slices.Contains(part, g) {
+			out.groups = append(out.groups, g)
 		}
 	}
-	return ranked, letters, ranking.Need
+	return out
 }
 
-// letterNote explains the letters of a table, or their absence.
-func letterNote(letters map[*cells.Group]string, need int, m cells.Metric) string {
-	if letters == nil {
-		return fmt.Sprintf("Sorted by %s, which is no ranking: a verdict on who differs needs %d blocks.", m.Name, need)
+// note explains the letters of a table, or their absence.
+func (r ranked) note(m cells.Metric) string {
+	if r.letters == nil {
+		return fmt.Sprintf("Sorted by %s, which is no ranking: a verdict on who differs needs %d blocks.",
+			m.Name, r.need)
 	}
-	return fmt.Sprintf("Models that share a letter were not shown to differ in %s (exact signed-rank test inside "+
-		"blocks, Holm over all pairs, and a practical margin).", m.Name)
+	return fmt.Sprintf("Models that share a letter were not shown to differ in %s (exact signed-rank test "+
+		"inside blocks, Holm over all pairs, and a practical margin).", m.Name)
 }

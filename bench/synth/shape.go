@@ -107,7 +107,7 @@ func mishap(r *record.Record) {
 	case c.Model == "thread" && c.Proto == "http" && c.Conns >= 10000:
 		spoil("10,000 threads need kernel.threads-max above 20,000; it is 7,800. Fix: raise it with sysctl", "")
 	case c.Model == "netpoll" && c.Proto == "echo" && c.Conns >= 10000 && r.Block == 1:
-		spoil("", "netserve exited with code 2 in mid-cell\npanic: runtime error: index out of range\ngoroutine 12")
+		spoil("", "netserve exited with code 2 in mid-cell\npanic: index out of range\ngoroutine 12")
 	case c.Model == "gnet" && c.Workload == "open" && c.Rate >= 60e3:
 		r.Load.Verdict = "suspect"
 		r.Load.Reasons = []string{"the generator used 88 % of its CPU"}
@@ -129,12 +129,15 @@ func environment(opt Options, chosen []character) record.Env {
 		Profile: "default", Seed: 42, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Kernel: "Linux 6.18", CPU: "Invented CPU", CPUs: 2, MemoryMB: 8000, Go: "go1.26", Congestion: "cubic",
 		Nofile: 20000, Blocks: opt.Blocks,
-		Limits:  map[string]string{"somaxconn": "4096", "ip_local_port_range": "32768 60999", "io_uring": "allowed"},
+		Limits: map[string]string{
+			"somaxconn": "4096", "ip_local_port_range": "32768 60999", "io_uring": "allowed",
+		},
 		Modules: map[string]string{"gnet": "v2.9.7", "netpoll": "v0.7.2", "fasthttp": "v1.74.0"},
 	}
 	for _, c := range chosen {
 		info := record.ModelInfo{
-			Name: c.name, Family: c.family, Summary: fmt.Sprintf("an invented %s model", c.family), Available: true,
+			Name: c.name, Family: c.family, Available: true,
+			Summary:   fmt.Sprintf("an invented %s model", c.family),
 			Protocols: []string{"echo", "http"},
 			Card: map[string]string{
 				"loops": "one per CPU", "buffers": "one per loop", "copies": "one", "sockets": "as everybody's",
@@ -146,7 +149,9 @@ func environment(opt Options, chosen []character) record.Env {
 			info.Card["parser"] = "its own"
 		}
 		if c.name == "gnet" {
-			info.KnownLimits = []record.KnownLimit{{Case: "half-close", Reason: "drops what it still owes at the peer's FIN"}}
+			info.KnownLimits = []record.KnownLimit{
+				{Case: "half-close", Reason: "drops what it still owes at the peer's FIN"},
+			}
 		}
 		env.Models = append(env.Models, info)
 	}

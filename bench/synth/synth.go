@@ -73,7 +73,8 @@ func Run(opt Options) *record.Run {
 			if c.http && cell.Proto == "echo" {
 				if block == 0 { // one record stands for all blocks
 					run.Records = append(run.Records, record.Record{
-						Seq: len(run.Records) + 1, Cell: cell, Skipped: "model " + c.name + " speaks http, not echo",
+						Seq: len(run.Records) + 1, Cell: cell,
+						Skipped: "model " + c.name + " speaks http, not echo",
 					})
 				}
 				continue
@@ -184,7 +185,8 @@ func load(
 	s := loadgen.Summary{
 		Plan: loadgen.Plan{
 			Proto: cell.Proto, Conns: cell.Conns, Size: cell.Size, Rate: cell.Rate, Arrival: "closed",
-			Duration: time.Duration(elapsed * float64(time.Second)), Warmup: time.Second, RampPerS: 5000, Pipeline: 1,
+			Duration: time.Duration(elapsed * float64(time.Second)), Warmup: time.Second,
+			RampPerS: 5000, Pipeline: 1,
 		},
 		ElapsedS: elapsed, RatePerS: rate, Verdict: "valid",
 		Requests: loadgen.Requests{Scheduled: ok, Sent: ok, OK: ok, Errors: map[string]uint64{}},

@@ -36,7 +36,8 @@ const MinTail = 30
 // Metrics lists every figure, in the order of the glossary.
 func Metrics() []Metric {
 	return slices.Concat(
-		[]Metric{Throughput()}, latencies(), costs(), yardsticks(), []Metric{UserMemory(), KernelMemory(), Threads()},
+		[]Metric{Throughput()}, latencies(), costs(), yardsticks(),
+		[]Metric{UserMemory(), KernelMemory(), Threads()},
 	)
 }
 
@@ -50,15 +51,17 @@ func Throughput() Metric {
 }
 
 func latencies() []Metric {
-	return []Metric{Response(0.50), Response(0.90), Response(0.99), Response(0.999), Connect(0.50), Connect(0.99)}
+	return []Metric{
+		Response(0.50), Response(0.90), Response(0.99), Response(0.999), Connect(0.50), Connect(0.99),
+	}
 }
 
 // Response is a percentile of the response time, from the intended send to the last byte.
 func Response(q float64) Metric {
 	return Metric{
 		Name: PercentileName(q), Unit: Seconds, Lower: true,
-		Definition: "Response time that " + share(q) + " of the requests stay within, from the intended send " +
-			"to the last byte of the reply; taken inside each block, reported where at least " +
+		Definition: "Response time that " + share(q) + " of the requests stay within, from the intended " +
+			"send to the last byte of the reply; taken inside each block, reported where at least " +
 			Count.Tick(MinTail) + " samples lie beyond it.",
 		Of: func(r record.Record) (float64, bool) { return percentile(r.Load.Response, q) },
 	}
@@ -68,8 +71,9 @@ func Response(q float64) Metric {
 func Connect(q float64) Metric {
 	return Metric{
 		Name: "connect " + PercentileName(q), Unit: Seconds, Lower: true,
-		Definition: "Time that " + share(q) + " of the connects stay within, from connect() to the connection.",
-		Of:         func(r record.Record) (float64, bool) { return percentile(r.Load.Connect, q) },
+		Definition: "Time that " + share(q) + " of the connects stay within, from connect() to the " +
+			"connection.",
+		Of: func(r record.Record) (float64, bool) { return percentile(r.Load.Connect, q) },
 	}
 }
 
@@ -108,8 +112,8 @@ func perRequest(of func(record.Record) (float64, bool)) func(record.Record) (flo
 func ServerCPU() Metric {
 	return Metric{
 		Name: "CPU/req", Unit: Seconds, Per: "per request", Lower: true,
-		Definition: "CPU time of all threads of the server in the measured window (schedstat), per verified reply. " +
-			"Time that the kernel spends for the server outside its threads is not in it.",
+		Definition: "CPU time of all threads of the server in the measured window (schedstat), per " +
+			"verified reply. Time that the kernel spends for the server outside its threads is not in it.",
 		Of: perRequest(func(r record.Record) (float64, bool) { return r.Server.CPUS, r.Server.CPUS > 0 }),
 	}
 }
@@ -118,8 +122,9 @@ func ServerCPU() Metric {
 func ServerUser() Metric {
 	return Metric{
 		Name: "user/req", Unit: Seconds, Per: "per request", Lower: true,
-		Definition: "The part of CPU/req spent in the program and its runtime; the split comes from 10 ms ticks.",
-		Of:         perRequest(func(r record.Record) (float64, bool) { return r.Server.CPUUserS, r.Server.CPUS > 0 }),
+		Definition: "The part of CPU/req spent in the program and its runtime; the split comes from " +
+			"clock ticks.",
+		Of: perRequest(func(r record.Record) (float64, bool) { return r.Server.CPUUserS, r.Server.CPUS > 0 }),
 	}
 }
 
@@ -128,7 +133,9 @@ func ServerSystem() Metric {
 	return Metric{
 		Name: "sys/req", Unit: Seconds, Per: "per request", Lower: true,
 		Definition: "The part of CPU/req spent in the kernel on behalf of the server's threads.",
-		Of:         perRequest(func(r record.Record) (float64, bool) { return r.Server.CPUSysS, r.Server.CPUS > 0 }),
+		Of: perRequest(func(r record.Record) (float64, bool) {
+			return r.Server.CPUSysS, r.Server.CPUS > 0
+		}),
 	}
 }
 
@@ -136,8 +143,9 @@ func ServerSystem() Metric {
 func Syscalls() Metric {
 	return Metric{
 		Name: "syscalls/req", Unit: Ratio, Per: "per request", Lower: true,
-		Definition: "System calls that the server entered per verified reply. Counting costs time, so it is done in " +
-			"the warm-up and not while time is measured; it needs permission to use perf events.",
+		Definition: "System calls that the server entered per verified reply. Counting costs time, so it " +
+			"is done in the warm-up and not while time is measured; it needs permission to use perf " +
+			"events.",
 		Of: record.Record.SyscallsPerRequest,
 	}
 }
@@ -159,9 +167,9 @@ func yardsticks() []Metric { return []Metric{Norm(), GeneratorCPU(), TotalCPU()}
 func Norm() Metric {
 	return Metric{
 		Name: "norm", Unit: Ratio, Lower: true,
-		Definition: "CPU time of the server over CPU time of the generator in the same window. The generator does the " +
-			"same work against every server, so it is a yardstick that saw the same speed of the machine; " +
-			"differences come out smaller than they are, never larger.",
+		Definition: "CPU time of the server over CPU time of the generator in the same window. The " +
+			"generator does the same work against every server, so it is a yardstick that saw the same " +
+			"speed of the machine; differences come out smaller than they are, never larger.",
 		Of: func(r record.Record) (float64, bool) { n := r.Norm(); return n, n > 0 },
 	}
 }
@@ -181,8 +189,8 @@ func GeneratorCPU() Metric {
 func TotalCPU() Metric {
 	return Metric{
 		Name: "total CPU/req", Unit: Seconds, Per: "per request", Lower: true,
-		Definition: "CPU time of server and generator together, per verified reply: the cross-check of norm, which is " +
-			"blind to a server that makes its client dearer.",
+		Definition: "CPU time of server and generator together, per verified reply: the cross-check of " +
+			"norm, which is blind to a server that makes its client dearer.",
 		Of: perRequest(func(r record.Record) (float64, bool) {
 			return r.Server.CPUS + r.Load.Generator.CPUS, r.Server.CPUS > 0 && r.Load.Generator.CPUS > 0
 		}),
@@ -196,8 +204,8 @@ func held(r record.Record) float64 { return float64(r.Cell.Conns + r.Cell.Idle) 
 func UserMemory() Metric {
 	return Metric{
 		Name: "B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
-		Definition: "Growth of the server's resident memory from before the first connection to all connections open " +
-			"and idle, per connection. Memory of the kernel is not in it.",
+		Definition: "Growth of the server's resident memory from before the first connection to all " +
+			"connections open and idle, per connection. Memory of the kernel is not in it.",
 		Of: func(r record.Record) (float64, bool) {
 			grown := float64(r.Server.RSSIdle - r.Server.RSSBase)
 			return grown / max(held(r), 1), r.Server.RSSIdle > 0 && held(r) > 0
@@ -209,8 +217,9 @@ func UserMemory() Metric {
 func KernelMemory() Metric {
 	return Metric{
 		Name: "kernel B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
-		Definition: "Growth of the kernel's memory (slab, kernel stacks, page tables) with the connections open, per " +
-			"connection. It is taken from the whole machine, so the generator's end of each connection is in it too.",
+		Definition: "Growth of the kernel's memory (slab, kernel stacks, page tables) with the " +
+			"connections open, per connection. It is taken from the whole machine, so the generator's " +
+			"end of each connection is in it too.",
 		Of: func(r record.Record) (float64, bool) {
 			return float64(r.Server.KernelIdle) / max(held(r), 1), r.Server.KernelIdle > 0 && held(r) > 0
 		},
@@ -222,6 +231,8 @@ func Threads() Metric {
 	return Metric{
 		Name: "threads", Unit: Count, Lower: true,
 		Definition: "Operating-system threads of the server at the end of the measured window.",
-		Of:         func(r record.Record) (float64, bool) { return float64(r.Server.Threads), r.Server.Threads > 0 },
+		Of: func(r record.Record) (float64, bool) {
+			return float64(r.Server.Threads), r.Server.Threads > 0
+		},
 	}
 }

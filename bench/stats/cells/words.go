@@ -36,7 +36,8 @@ func BlocksNote(groups []*Group) string {
 	case least == most:
 		return fmt.Sprintf("%d blocks; intervals are exact %s ones of the median", most, level(most))
 	case least == 1:
-		return fmt.Sprintf("1 to %d blocks; intervals are exact ones of the median, %s at %d blocks, none at 1",
+		return fmt.Sprintf("1 to %d blocks; intervals are exact ones of the median, %s at %d blocks, "+
+			"none at 1",
 			most, level(most), most)
 	}
 	return fmt.Sprintf("%d to %d blocks; intervals are exact ones of the median, %s to %s",
