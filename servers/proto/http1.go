@@ -225,7 +225,7 @@ func (s *session) end(v Verdict) {
 
 // forget forgets the request and gives back the memory of its body.
 func (s *session) forget() {
-	s.req, s.left = request{}, 0
+	s.req = request{}
 	if s.body != nil {
 		s.bodies.giveBack(s.body)
 		s.body = nil

@@ -117,6 +117,9 @@ func TestIdleSessionIsSmall(t *testing.T) {
 // where it should, and all answers must come.
 func TestOutputIsBounded(t *testing.T) {
 	srv := newServer(t.Context(), Limits{})
+	if out := feed(t, srv.newSession(), postOf(strings.Repeat("e", 1<<20)), Again); len(out) > OutputBound+pieceSize {
+		t.Fatalf("one Feed of a long body appended %d bytes", len(out))
+	}
 	s := srv.newSession()
 	in := strings.Repeat("GET /bytes/100000 HTTP/1.1\r\nHost: x\r\n\r\n"+hello, 40) +
 		postOf(strings.Repeat("e", 300_000)) + hello
@@ -176,6 +179,29 @@ func TestInputDuringAgain(t *testing.T) {
 	}
 }
 
+// TestInputBehindAgain: what ends a kept line may bring more than the answer leaves room for.
+func TestInputBehindAgain(t *testing.T) {
+	p := HTTP(t.Context(), Limits{})
+	in := []byte("GET /bytes/200000 HTTP/1.1\r\nHost: x\r\n\r\n" + hello)
+	for cut := range in {
+		out, _ := drive(p.New(), in, []int{cut})
+		if bodies := bodiesOf(t, out); len(bodies) != 2 || len(bodies[0]) != 200_000 || bodies[1] != Hello {
+			t.Fatalf("cut at %d: %d answers", cut, len(bodies))
+		}
+	}
+}
+
+// TestNoByteIsSearchedTwice puts a line end where the session has already looked. If it looked
+// there again for every new byte, a peer that drips a long line would cost quadratic work.
+func TestNoByteIsSearchedTwice(t *testing.T) {
+	s := newServer(t.Context(), Limits{}).newSession()
+	feed(t, s, hello+"GET / HTTP/1.1__", Continue)
+	copy((*s.kept)[len(*s.kept)-2:], "\r\n")
+	if feed(t, s, "x", Continue); s.state != begin {
+		t.Error("found a line end in bytes it had searched before")
+	}
+}
+
 func TestPhase(t *testing.T) {
 	chunked := "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for _, c := range []struct {
@@ -217,6 +243,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 func TestContinue(t *testing.T) {
 	expecting := "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 	chunked := strings.Replace(expecting, "Content-Length: 5", "Transfer-Encoding: chunked", 1)
+	in10 := strings.Replace(expecting, "HTTP/1.1\r\n", "HTTP/1.0\r\nConnection: keep-alive\r\n", 1)
 	for _, c := range []struct {
 		parts []string
 		want  int // of them, the one after which 100 is sent; 0: never
@@ -230,6 +257,9 @@ func TestContinue(t *testing.T) {
 		{[]string{chunked, "5\r\nhello\r\n0\r\n\r\n"}, 1},
 		{[]string{chunked, "5", "\r\nhello\r\n0\r\n\r\n"}, 1},
 		{[]string{chunked + "5", "\r\nhello\r\n0\r\n\r\n"}, 0},
+		{[]string{chunked + "5\r\n", "hello\r\n0\r\n\r\n"}, 0},
+		{[]string{chunked + "0\r\n", "\r\n"}, 0},
+		{[]string{in10, "hello"}, 0},
 		{[]string{chunked + "5\r\nhel", "lo\r\n0\r\n\r\n"}, 0},
 	} {
 		s := HTTP(t.Context(), Limits{}).New()
@@ -311,6 +341,8 @@ func TestLimits(t *testing.T) {
 		{"headers", "GET / HTTP/1.1\r\nHost: x\r\nX:\r\nY:\r\n\r\n", small, "431"},
 		{"body", "POST /echo HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n",
 			Limits{HeaderBytes: 20}, "431"},
+		{"sum of chunks", "POST /echo HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"6\r\nabcdef\r\n5\r\n", Limits{Body: 10}, "413"},
 		{"no body", postOf("b"), none, "413"},
 		{"empty body", postOf(""), none, "200"},
 		{"no budget", postOf("bb")[:len(postOf("bb"))-1],
