@@ -23,6 +23,7 @@ func sections() []section {
 		{"summary", view.summary},
 		{"conditions", view.conditions},
 		{"cost", view.cost},
+		{"duels", view.duels},
 		{"throughput", view.throughput},
 		{"c10k", view.c10k},
 		{"latency", view.latency},

@@ -40,11 +40,13 @@ const Level = 0.95
 // Interval is an estimate and the range that holds the truth with probability Confidence.
 // The zero value means "no data": see OK.
 type Interval struct {
-	Value, Lo, Hi float64
+	Value float64 `json:"value"`
+	Lo    float64 `json:"lo"`
+	Hi    float64 `json:"hi"`
 	// Confidence is the level that Lo..Hi achieves, at least the level asked for where n
 	// allows it. With too few values it is less, and with one value it is 0: Lo = Hi = Value.
-	Confidence float64
-	N          int // values (blocks) behind it
+	Confidence float64 `json:"confidence"`
+	N          int     `json:"n"` // values (blocks) behind it
 }
 
 // OK reports whether there is an estimate at all.
