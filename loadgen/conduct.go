@@ -21,6 +21,7 @@ type run struct {
 	ended   chan error // one per loop
 	running int
 	failure error // of a loop, or of the conductor
+	timer   *time.Timer
 
 	began      int64 // CLOCK_MONOTONIC at the start of the run
 	phase      string
@@ -38,7 +39,8 @@ type run struct {
 
 // The conductor's own times.
 const (
-	lookEvery  = int64(5 * time.Millisecond)   // between two looks at the loops
+	lookEvery  = int64(10 * time.Millisecond)  // between two looks at the loops
+	lateTimer  = int64(2 * time.Millisecond)   // how late a timer of the Go runtime may be
 	headStart  = int64(10 * time.Millisecond)  // from announcing the start to the start
 	goneAfter  = int64(time.Second)            // without a connection, while connects fail
 	refusedFor = int64(500 * time.Millisecond) // nothing opened from the start: say so soon
@@ -51,6 +53,7 @@ func (r *run) launch() {
 	for _, l := range r.loops {
 		go func() { r.ended <- l.Run() }()
 	}
+	r.timer = time.NewTimer(time.Hour)
 	r.phase, r.lastCut = phaseRamp, r.began
 	r.nextTick = r.began + r.tickLength()
 }
@@ -74,9 +77,7 @@ func (r *run) conduct(ctx context.Context) {
 
 	r.enter(ctx, start, PhaseWarmup)
 	r.enter(ctx, measure, PhaseMeasure)
-	r.from = r.usage()
 	r.enter(ctx, end, PhaseDrain)
-	r.to = r.usage()
 	if r.gone {
 		r.control.Quit.Store(true) // nobody is left to drain from
 	}
@@ -91,6 +92,12 @@ func (r *run) enter(ctx context.Context, at int64, phase string) {
 		r.control.End.Store(min(now, r.control.End.Load()))
 	}
 	r.announce(phase)
+	switch phase {
+	case PhaseMeasure:
+		r.from = r.usage()
+	case PhaseDrain:
+		r.to = r.usage()
+	}
 	r.cut()
 	r.phase = phase
 	r.nextTick = r.lastCut + r.tickLength()
@@ -150,10 +157,29 @@ func (r *run) await(ctx context.Context, at int64, done func() bool) {
 			}
 			r.nextTick += r.tickLength()
 		}
-		if err := sleepUntil(min(at, max(r.nextTick, now), now+lookEvery)); err != nil {
+		r.pause(min(at, max(r.nextTick, now), now+lookEvery), at-now <= lookEvery)
+	}
+}
+
+// pause sleeps until a time, or until a loop ends. An exact pause ends on time: for its last
+// part it leaves the Go runtime's timers, which may be a millisecond late, for the kernel's.
+func (r *run) pause(until int64, exact bool) {
+	coarse := until - r.clock.Now()
+	if exact {
+		coarse -= lateTimer
+	}
+	if coarse > 0 {
+		r.timer.Reset(time.Duration(coarse))
+		select {
+		case err := <-r.ended:
+			r.running--
 			r.fail(err)
+			return
+		case <-r.timer.C:
 		}
-		r.reap()
+	}
+	if exact {
+		r.fail(sleepUntil(until))
 	}
 }
 
@@ -186,19 +212,6 @@ func (r *run) lastGood() (at int64) {
 	return at
 }
 
-// reap takes note of loops that ended.
-func (r *run) reap() {
-	for {
-		select {
-		case err := <-r.ended:
-			r.running--
-			r.fail(err)
-		default:
-			return
-		}
-	}
-}
-
 // fail remembers an error; one loop that fails stops all.
 func (r *run) fail(err error) {
 	if err != nil {
@@ -210,6 +223,7 @@ func (r *run) fail(err error) {
 // land stops loops that still turn, waits for them, and says why there is no result.
 func (r *run) land() error {
 	r.control.Quit.Store(true)
+	r.timer.Stop()
 	for ; r.running > 0; r.running-- {
 		r.fail(<-r.ended)
 	}

@@ -43,7 +43,7 @@ type Summary struct {
 	Response    Latency     `json:"response_ns"` // from the intended send time to the last byte
 	Service     Latency     `json:"service_ns"`  // from the actual send to the last byte
 	Lag         Latency     `json:"lag_ns"`      // from the intended to the actual send
-	Connect     Latency     `json:"connect_ns"`  // from connect() to the connection
+	Connect     Latency     `json:"connect_ns"`  // from opening the socket to the connection
 	Intervals   []Interval  `json:"intervals,omitempty"`
 	Verdict     string      `json:"verdict"` // valid, suspect or invalid
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words

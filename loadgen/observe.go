@@ -20,6 +20,9 @@ const phaseRamp = "ramp"
 // rampInterval is the longest tick while connections are opened: the ramp is short.
 const rampInterval = 100 * time.Millisecond
 
+// answerWithin is how long a loop has to hand its interval over, in ns.
+const answerWithin = int64(50 * time.Millisecond)
+
 func (r *run) tickLength() int64 {
 	if r.phase == phaseRamp {
 		return int64(min(r.plan.Interval, rampInterval))
@@ -38,14 +41,8 @@ func (r *run) cut() {
 	r.lastCut = now
 	merged := engine.NewInterval()
 	for _, l := range r.loops {
-		for giveUp := now + int64(50*time.Millisecond); l.Live().Acked.Load() < tick; {
-			if r.reap(); r.running == 0 || r.clock.Now() > giveUp {
-				break
-			}
-			if err := sleepUntil(r.clock.Now() + int64(100*time.Microsecond)); err != nil {
-				r.fail(err)
-				break
-			}
+		for l.Live().Acked.Load() < tick && r.clock.Now() < now+answerWithin {
+			r.pause(r.clock.Now()+answerWithin/200, false)
 		}
 		if l.Live().Acked.Load() == tick {
 			merged.Add(l.Interval())

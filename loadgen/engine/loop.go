@@ -263,5 +263,6 @@ func (l *Loop) shutdown() error {
 	}
 	l.open = 0
 	l.publish()
+	l.live.Acked.Store(math.MaxUint64) // nothing more is handed over: see LastInterval
 	return l.io.close()
 }

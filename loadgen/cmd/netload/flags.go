@@ -22,7 +22,7 @@ type options struct {
 	json     bool
 	phases   bool
 	progress bool
-	orphan   bool
+	tied     bool
 	hgrm     string
 	csv      string
 }
@@ -32,16 +32,16 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&p.Addr, "addr", "", "`HOST:PORT` of the server")
 	f.StringVar(&p.Proto, "proto", "echo", "echo or http")
-	f.StringVar(&p.Path, "path", "", "HTTP request `target` (default /); /echo is posted to with --size bytes")
+	f.StringVar(&p.Path, "path", "", "HTTP request `target` (default /); /echo gets a POST of --size bytes")
 	count(f, &p.Conns, "conns", 1, "connections that carry requests")
 	count(f, &p.Size, "size", 64, "bytes per echo message, or per POST body")
 	f.DurationVar(&p.Duration, "duration", 10*time.Second, "length of the measured part")
 	f.DurationVar(&p.Warmup, "warmup", 0, "load before the measured part, counted apart")
-	rate(f, &p.Rate, "rate", "offered load in requests per second, over all connections; without it: closed loop")
-	f.StringVar(&p.Arrival, "arrival", "", "closed, constant, poisson or burst:`N` (default closed, with --rate constant)")
-	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle, "connection for a due request: any-idle or pinned")
+	rate(f, &p.Rate, "rate", "offered load in requests per second, all connections together; 0: closed loop")
+	f.StringVar(&p.Arrival, "arrival", "", "closed, constant, poisson or burst:`N` (default closed; with --rate constant)")
+	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle, "who sends a due request: any-idle or pinned connection")
 	count(f, &p.Pipeline, "pipeline", 1, "requests in flight per connection")
-	count(f, &p.RequestsPerConn, "requests-per-conn", 0, "requests per connection, then it is replaced; 0: never")
+	count(f, &p.RequestsPerConn, "requests-per-conn", 0, "then a connection is replaced; 0: never")
 	count(f, &p.Idle, "idle", 0, "further connections that are held and say nothing")
 	rate(f, &p.RampPerS, "ramp", "connections opened per second; 0: as fast as they come")
 	f.DurationVar(&p.Settle, "settle", 0, "hold all connections open and idle before the warm-up")
@@ -52,11 +52,11 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
 	f.DurationVar(&p.Interval, "interval", 0, "tick of the time series; 0: chosen from --duration")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
-	f.StringVar(&o.hgrm, "hgrm", "", "write the response time distribution to `FILE`, for HdrHistogram plotters")
+	f.StringVar(&o.hgrm, "hgrm", "", "write the response times to `FILE`, for HdrHistogram plotters")
 	f.StringVar(&o.csv, "csv", "", "write the time series to `FILE`")
-	f.BoolVar(&o.progress, "progress", false, "show a live line on stderr even if that is not a terminal")
+	f.BoolVar(&o.progress, "progress", false, "live line on stderr even if that is no terminal")
 	f.BoolVar(&o.phases, "phases", false, "print a JSON line on stderr when a phase begins")
-	f.BoolVar(&o.orphan, "die-with-parent", false, "be killed when the thread that started this program ends")
+	f.BoolVar(&o.tied, "die-with-parent", false, "be killed when the thread that started this program ends")
 }
 
 // complete finds what the flags cannot express.
@@ -73,14 +73,15 @@ func (o *options) complete(f *pflag.FlagSet) error {
 	return err
 }
 
-// dieWithParent asks the kernel to kill this process when its parent ends, so that a killed
-// benchmark leaves no load behind. The parent may have ended before the request.
+// dieWithParent asks the kernel to kill this process when the thread that started it ends, so
+// that a killed benchmark leaves no load behind.
 func dieWithParent() error {
+	parent := os.Getppid()
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl PR_SET_PDEATHSIG", err)
 	}
-	if os.Getppid() == 1 {
-		return errOrphan
+	if os.Getppid() != parent {
+		return errors.New("--die-with-parent: the parent is gone already")
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func didYouMean(f *pflag.FlagSet, err error) error {
 	if !unknown {
 		return err
 	}
-	best, distance := "", len(name)/2+1
+	best, distance := "", max(2, len(name)/2)+1
 	f.VisitAll(func(flag *pflag.Flag) {
 		if d := editDistance(name, flag.Name); d < distance {
 			best, distance = flag.Name, d

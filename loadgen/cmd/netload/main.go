@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -93,7 +92,7 @@ func command(code *int) *cobra.Command {
 
 // run carries out the plan and prints the result.
 func (o *options) run(ctx context.Context) (int, error) {
-	if o.orphan {
+	if o.tied {
 		if err := dieWithParent(); err != nil {
 			return exitUsage, err
 		}
@@ -143,5 +142,3 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		cancel()
 	}
 }
-
-var errOrphan = errors.New("--die-with-parent: the parent is gone already")

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +18,9 @@ import (
 
 // write prints the result and writes the files that were asked for.
 func (o *options) write(w io.Writer, s loadgen.Summary, h loadgen.Histograms) error {
-	err := toFile(o.hgrm, func(w io.Writer) error { return h.Response.WriteHGRM(w, float64(time.Millisecond)) })
+	err := toFile(o.hgrm, func(w io.Writer) error {
+		return h.Response.WriteHGRM(w, float64(time.Millisecond))
+	})
 	err = errors.Join(err, toFile(o.csv, func(w io.Writer) error { return writeCSV(w, s.Intervals) }))
 	if o.json {
 		return errors.Join(err, json.NewEncoder(w).Encode(s))
@@ -75,20 +78,25 @@ func writeTable(w io.Writer, s loadgen.Summary) error {
 	if line := explain(s); line != "" {
 		fmt.Fprintf(w, "\n%s\n", line)
 	}
+	return writeFacts(w, s)
+}
+
+func writeFacts(w io.Writer, s loadgen.Summary) error {
 	facts := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	say := func(name, format string, args ...any) {
+		fmt.Fprintf(facts, name+"\t"+format+"\n", args...)
+	}
+	r, c, g := s.Requests, s.Connections, s.Generator
 	fmt.Fprintln(facts)
-	r := s.Requests
-	fmt.Fprintf(facts, "rate\t%s verified replies per second over %.3g s\n", thousands(s.RatePerS), s.ElapsedS)
-	fmt.Fprintf(facts, "requests\t%s sent, %s ok%s\n", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
-	fmt.Fprintf(facts, "connections\t%d of %d open at most, %d opened%s\n",
-		s.Connections.Peak, s.Connections.Target, s.Connections.Opened, counts(", failed: ", s.Connections.Failed))
-	fmt.Fprintf(facts, "in flight\t%.1f on average; rate x service time gives %.1f (Little's law)\n",
-		s.Little.InFlight, s.Little.RateXTime)
-	fmt.Fprintf(facts, "generator\t%.2f s of CPU (%.0f %% system), busiest loop %.0f %%, waited for a CPU %.1f %%\n",
-		s.Generator.CPUS, systemShare(s.Generator), s.Generator.LoopCPUPct, s.Generator.RunDelayPct)
-	fmt.Fprintf(facts, "verdict\t%s\n", s.Verdict)
+	say("rate", "%s verified replies per second over %.3g s", thousands(s.RatePerS), s.ElapsedS)
+	say("requests", "%s sent, %s ok%s", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
+	say("connections", "%d of %d open at most, %d opened%s", c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
+	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law)", s.Little.InFlight, s.Little.RateXTime)
+	say("generator", "%.2f s of CPU (%.0f %% system), busiest loop %.0f %%, waited for a CPU %.1f %%",
+		g.CPUS, systemShare(g), g.LoopCPUPct, g.RunDelayPct)
+	say("verdict", "%s", s.Verdict)
 	for _, reason := range s.Reasons {
-		fmt.Fprintf(facts, "\t- %s\n", reason)
+		say("", "- %s", reason)
 	}
 	return facts.Flush()
 }
@@ -109,68 +117,54 @@ func title(p loadgen.Plan) string {
 	return fmt.Sprintf("%s at %s: %d connections%s, %s", what, p.Addr, p.Conns, idle, load)
 }
 
+// row prints a distribution; a dash stands for what too few samples cannot say.
 func row(w io.Writer, name string, l loadgen.Latency) {
 	fmt.Fprintf(w, "  %s\t", name)
 	for _, p := range []struct {
 		name string
 		ns   int64
 	}{{"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99_9", l.P999}, {"p99_99", l.P9999}} {
-		mark := ""
-		if contains(l.Bounds, p.name) {
-			mark = ">="
+		cell := short(p.ns)
+		if slices.Contains(l.Bounds, p.name) {
+			cell = ">=" + cell
 		}
-		if contains(l.Marked, p.name) || l.Count == 0 {
-			fmt.Fprint(w, "-\t") // too few samples to say
-			continue
+		if slices.Contains(l.Marked, p.name) || l.Count == 0 {
+			cell = "-"
 		}
-		fmt.Fprintf(w, "%s%s\t", mark, short(p.ns))
+		fmt.Fprintf(w, "%s\t", cell)
 	}
 	fmt.Fprintf(w, "%s\t%s\t\n", short(l.Max), short(int64(l.Mean)))
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // explain says in one line why response and service time part, when they do.
 func explain(s loadgen.Summary) string {
 	if s.Lag.Count == 0 {
-		return "Closed loop: a stalled server is sent less, so stalls hardly show here. Use --rate to see what users wait."
+		return "Closed loop: a stalled server is asked less, so stalls hardly show. Use --rate to see what users wait."
 	}
 	if s.Response.P99 < s.Service.P99+s.Service.P99/10 && s.Response.Max < 2*s.Service.Max {
 		return ""
 	}
-	return "Response time counts from when a request was due, service time from when it was sent: the difference was\n" +
-		"spent waiting for a free connection (or for this generator, see lag and verdict). Users feel the response time."
+	return "Response time counts from when a request was due, service time from when it was sent; in between it\n" +
+		"waited for a free connection, or for this generator (see lag and verdict). Users feel the response time."
 }
 
 func losses(r loadgen.Requests) string {
-	lost := map[string]uint64{}
-	for class, n := range r.Errors {
-		lost[class] = n
-	}
-	for class, n := range map[string]uint64{"timeout": r.Timeouts, "in flight": r.InFlight, "unsent": r.Unsent} {
-		if n > 0 {
-			lost[class] = n
-		}
-	}
+	lost := maps.Clone(r.Errors)
+	lost["timeout"], lost["in flight"], lost["unsent"] = r.Timeouts, r.InFlight, r.Unsent
 	return counts(", lost: ", lost)
 }
 
+// counts lists what there is any of.
 func counts(prefix string, by map[string]uint64) string {
 	var parts []string
-	for name, n := range by {
-		parts = append(parts, fmt.Sprintf("%s %d", name, n))
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		if n := by[name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	sort.Strings(parts)
 	return prefix + strings.Join(parts, ", ")
 }
 
@@ -183,16 +177,15 @@ func systemShare(g loadgen.Generator) float64 {
 
 // short prints a duration with three digits.
 func short(ns int64) string {
-	d := time.Duration(ns)
-	switch {
-	case d < 10*time.Microsecond:
-		return fmt.Sprintf("%.2fus", float64(ns)/1e3)
-	case d < time.Millisecond:
-		return fmt.Sprintf("%.3gus", float64(ns)/1e3)
-	case d < time.Second:
-		return fmt.Sprintf("%.3gms", float64(ns)/1e6)
+	units := [...]string{"ns", "us", "ms", "s"}
+	v, unit := float64(ns), 0
+	for ; v >= 999.5 && unit < len(units)-1; unit++ {
+		v /= 1000
 	}
-	return fmt.Sprintf("%.3gs", d.Seconds())
+	if v >= 999.5 {
+		return thousands(v) + units[unit]
+	}
+	return fmt.Sprintf("%.3g%s", v, units[unit])
 }
 
 // thousands prints a number with commas.
