@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"bench/proc":          {"bench/proc", "bench/record", "loadgen"},
 	"bench/stats":         {"bench/stats", "bench/record"},
 	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
+	"bench/conform":       {},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"iomodels/bench/record"
@@ -103,27 +104,41 @@ func Serve(ctx context.Context, spec ServerSpec) (*Server, error) {
 	}
 }
 
-// listPatience bounds the asking for the list of models: probing io_uring takes no time.
-const listPatience = 10 * time.Second
+// askPatience bounds a question to the server program: probing io_uring takes no time.
+const askPatience = 10 * time.Second
 
 // Models asks the server program which models it has and which of them run here.
 func Models(ctx context.Context, program string) ([]record.ModelInfo, error) {
-	var out bytes.Buffer
-	child, err := Start(Spec{Path: program, Args: []string{"--list", "--json"}, Stdout: &out})
+	out, err := ask(ctx, program, "--list", "--json")
 	if err != nil {
 		return nil, err
 	}
-	patience := time.AfterFunc(listPatience, child.Kill)
+	var models []record.ModelInfo
+	if err := json.Unmarshal(out, &models); err != nil {
+		return nil, fmt.Errorf("%s --list --json: %w", program, err)
+	}
+	return models, nil
+}
+
+// Vectors asks the server program for the test vectors of HTTP, as JSON.
+func Vectors(ctx context.Context, program string) ([]byte, error) {
+	return ask(ctx, program, "--vectors")
+}
+
+// ask runs the program to its end and returns what it printed.
+func ask(ctx context.Context, program string, args ...string) ([]byte, error) {
+	var out bytes.Buffer
+	child, err := Start(Spec{Path: program, Args: args, Stdout: &out})
+	if err != nil {
+		return nil, err
+	}
+	patience := time.AfterFunc(askPatience, child.Kill)
 	defer patience.Stop()
 	uncancel := context.AfterFunc(ctx, child.Kill)
 	defer uncancel()
 	<-child.Exited()
 	if exit := child.Exit(); exit != (Exit{}) {
-		return nil, errors.New(WithTail(fmt.Sprintf("%s --list --json: %v", program, exit), child.Tail()))
+		return nil, errors.New(WithTail(fmt.Sprintf("%s %s: %v", program, strings.Join(args, " "), exit), child.Tail()))
 	}
-	var models []record.ModelInfo
-	if err := json.Unmarshal(out.Bytes(), &models); err != nil {
-		return nil, fmt.Errorf("%s --list --json: %w", program, err)
-	}
-	return models, nil
+	return out.Bytes(), nil
 }

@@ -49,6 +49,8 @@ func run(args []string, models []servers.Model, stdout, stderr io.Writer) int {
 		return exitUsage
 	case opts.list:
 		err = list(stdout, models, opts.json)
+	case opts.vectors:
+		_, err = io.WriteString(stdout, proto.Vectors)
 	default:
 		err = serve(opts, stdout, stderr)
 	}

@@ -22,6 +22,7 @@ type options struct {
 	groups []group
 
 	list, json    bool
+	vectors       bool
 	verbose       bool
 	dieWithParent bool
 	model         servers.Model
@@ -51,7 +52,7 @@ func parse(args []string, models []servers.Model) (*options, error) {
 		return o, fmt.Errorf("%q is no flag: flags begin with --", o.flags.Arg(0))
 	case o.json && !o.list:
 		return o, errors.New("--json belongs to --list")
-	case o.list:
+	case o.list || o.vectors:
 		return o, nil
 	}
 	return o, o.check(*modelName, models)
@@ -103,6 +104,7 @@ func (o *options) define() (modelName *string) {
 	start("Other")
 	boolean(&o.list, "list", "list the models and end")
 	boolean(&o.json, "json", "with --list: as JSON")
+	boolean(&o.vectors, "vectors", "print the HTTP test vectors as JSON and end")
 	boolean(&o.dieWithParent, "die-with-parent", "stop when the parent process dies")
 	boolean(&o.verbose, "verbose", "log what is usual, too")
 	return modelName
