@@ -8,6 +8,8 @@ import (
 	"iomodels/servers/goroutine"
 	"iomodels/servers/libgnet"
 	"iomodels/servers/libnetpoll"
+	"iomodels/servers/proactor/emulated"
+	"iomodels/servers/proactor/uring"
 	"iomodels/servers/reactor"
 	"iomodels/servers/thread"
 )
@@ -19,6 +21,8 @@ func Models() []servers.Model {
 		thread.Model(),
 		reactor.Model(),
 		reactor.EdgeModel(),
+		uring.Model(),
+		emulated.Model(),
 		libgnet.Model(),
 		libnetpoll.Model(),
 	}
