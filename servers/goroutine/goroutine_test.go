@@ -8,3 +8,11 @@ import (
 )
 
 func TestModel(t *testing.T) { servertest.Run(t, goroutine.Model()) }
+
+func TestAllocsPerRun(t *testing.T) {
+	for _, p := range []string{"echo", "http"} {
+		if n := servertest.Allocs(t, goroutine.Model(), p); n != 0 {
+			t.Errorf("%s: %v allocations per request; want 0", p, n)
+		}
+	}
+}
