@@ -1,0 +1,113 @@
+// Package libfasthttp serves our HTTP endpoints with fasthttp, the fast alternative to net/http.
+//
+// # Idea
+//
+// A goroutine per connection, like net/http, and its own protocol; what makes it faster is what
+// it leaves out. Requests, answers and buffers are reused, headers stay bytes until somebody asks,
+// nobody reads ahead while the handler runs, and nothing of a request may be kept after it.
+// Nothing of package proto runs here but the table of routes and the work behind them, so this
+// model compares whole servers, not I/O.
+//
+//	accept ──▶ a worker ─┬─▶ read the head and the body, wait for them   (parking in the runtime)
+//	                     │   the handler: this package                   (on the same goroutine)
+//	                     └── write the answer, unless another request is buffered already
+//
+// # Who does the I/O
+//
+// The goroutine of the connection, by non-blocking calls that the runtime retries when its hidden
+// reactor says so.
+//
+// # Who waits where
+//
+// The goroutine parks in the runtime; no thread waits. A handler that blocks holds up nobody.
+//
+// # What a connection costs
+//
+// A goroutine and its stack (workers are reused when connections come and go), a read buffer, a
+// write buffer of 4 KiB, and a request and an answer with their tables, for life.
+//
+// # What to watch
+//
+// What differs from fasthttp's defaults: ReadBufferSize is Config.ReadSize, so that reads are as
+// large as everywhere, and heads may be as long; the limit on bodies is proto's; there is no
+// Server header, but there is a Date. Time-outs, the limit on connections and the back-off when
+// descriptors run out are those of blocking.ServeLibrary: left alone, fasthttp ends at the first
+// error of accept, and its ReadTimeout cannot bound a head without also closing connections that
+// are merely held. That costs fasthttp nothing: a deadline of its own would be set for every read.
+package libfasthttp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"iomodels/servers"
+	"iomodels/servers/blocking"
+	"iomodels/servers/offload"
+	"iomodels/servers/proto"
+)
+
+// Model is fasthttp with the endpoints of package proto.
+func Model() servers.Model {
+	return servers.Model{
+		Name:      "fasthttp",
+		Summary:   "fasthttp, a server with its own parser that reuses everything; HTTP only",
+		Family:    servers.Library,
+		Protocols: []string{"http"},
+		Card: servers.Card{
+			Loops:   "the Go scheduler: GOMAXPROCS threads, one hidden epoll instance",
+			Buffers: "16 KiB to read and 4 KiB to write per connection, for its life",
+			Copies:  "one through each buffer; a body is collected before it is echoed",
+			Sockets: "as sock.Tune",
+			Parser:  "fasthttp's",
+			Handler: "on the connection's goroutine; with --offload on a worker",
+		},
+		Serve: serve,
+	}
+}
+
+func serve(ctx context.Context, cfg servers.Config) error {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return err
+	}
+	if cfg.Protocol.Name != "http" {
+		return fmt.Errorf("fasthttp: cannot speak %q", cfg.Protocol.Name)
+	}
+	h := handler{log: cfg.Log}
+	if cfg.Offload > 0 {
+		h.pool = offload.New(cfg.Offload)
+		defer h.pool.Close()
+	}
+	err = blocking.ServeLibrary(ctx, cfg, library{&fasthttp.Server{
+		Handler:                      h.serve,
+		ErrorHandler:                 refuse,
+		ReadBufferSize:               cfg.ReadSize,
+		MaxRequestBodySize:           proto.DefaultBody,
+		NoDefaultServerHeader:        true,
+		DisablePreParseMultipartForm: true, // a body is a body
+		CloseOnShutdown:              true,
+		// The keeper of the worker pool looks this often, and outlives the server by as long.
+		MaxIdleWorkerDuration: 250 * time.Millisecond,
+		ConnState: func(c net.Conn, state fasthttp.ConnState) {
+			if state == fasthttp.StateIdle {
+				c.(*blocking.Guarded).Done()
+			}
+		},
+		// Its messages are about single requests and peers that have gone.
+		Logger: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}})
+	if err != nil {
+		return fmt.Errorf("fasthttp: %w", err)
+	}
+	return nil
+}
+
+// library gives fasthttp's graceful stop its usual name.
+type library struct{ *fasthttp.Server }
+
+func (l library) Shutdown(ctx context.Context) error { return l.ShutdownWithContext(ctx) }

@@ -1,0 +1,9 @@
+package libfasthttp
+
+import (
+	"testing"
+
+	"iomodels/servers/servertest"
+)
+
+func TestContract(t *testing.T) { servertest.Run(t, Model()) }

@@ -1,0 +1,103 @@
+// Package nethttp serves our HTTP endpoints with net/http, what a Go programmer writes first.
+//
+// # Idea
+//
+// The standard library's server: a goroutine per connection, a parser and a header map of its
+// own, a handler that reads a body and writes an answer. Nothing of package proto runs here but
+// the table of routes and the work behind them, so this model compares whole servers, not I/O.
+//
+//	accept ──▶ go serve ─┬─▶ read the head, wait for it     (parking in the runtime's netpoll)
+//	                     │   ServeHTTP: this package        (on the same goroutine)
+//	                     │   write the answer
+//	                     └── read one byte ahead, meanwhile, on a second goroutine
+//
+// # Who does the I/O
+//
+// The goroutine of the connection, by non-blocking calls that the runtime retries when its hidden
+// reactor says so. A second goroutine, started for each request, reads ahead while the handler
+// runs, so that a handler can be told that its client has gone.
+//
+// # Who waits where
+//
+// Both goroutines park in the runtime; no thread waits. A handler that blocks holds up nobody.
+//
+// # What a connection costs
+//
+// A goroutine and its stack, a read buffer and a write buffer of 4 KiB each, for life.
+//
+// # What to watch
+//
+// The size of a read is fixed at 4 KiB, a quarter of what other models use. Time-outs, the limit
+// on connections and the back-off when descriptors run out are those of blocking.ServeLibrary and not
+// net/http's own: its ReadHeaderTimeout also counts the silence of a new connection, so it would
+// close connections that are merely held, and its WriteTimeout bounds an answer as a whole.
+package nethttp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"iomodels/servers"
+	"iomodels/servers/blocking"
+	"iomodels/servers/offload"
+	"iomodels/servers/proto"
+)
+
+// Model is net/http with the endpoints of package proto.
+func Model() servers.Model {
+	return servers.Model{
+		Name:      "nethttp",
+		Summary:   "net/http, the standard library's server with its own parser; HTTP only",
+		Family:    servers.Library,
+		Protocols: []string{"http"},
+		Card: servers.Card{
+			Loops:   "the Go scheduler: GOMAXPROCS threads, one hidden epoll instance",
+			Buffers: "4 KiB to read and 4 KiB to write per connection, for its life",
+			Copies:  "one through each buffer; a body is collected before it is echoed",
+			Sockets: "as sock.Tune",
+			Parser:  "net/http's",
+			Handler: "on the connection's goroutine, while a second one reads ahead; with --offload on a worker",
+		},
+		Serve: serve,
+	}
+}
+
+func serve(ctx context.Context, cfg servers.Config) error {
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return err
+	}
+	if cfg.Protocol.Name != "http" {
+		return fmt.Errorf("nethttp: cannot speak %q", cfg.Protocol.Name)
+	}
+	h := &handler{}
+	if cfg.Offload > 0 {
+		h.pool = offload.New(cfg.Offload)
+		defer h.pool.Close()
+	}
+	err = blocking.ServeLibrary(ctx, cfg, &http.Server{
+		Handler:                      h,
+		MaxHeaderBytes:               proto.DefaultRequestLine + proto.DefaultHeaderBytes,
+		DisableGeneralOptionsHandler: true, // OPTIONS * has an answer in proto, too
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateIdle {
+				c.(*blocking.Guarded).Done()
+			}
+		},
+		// Its messages are about single requests and peers that have gone.
+		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	})
+	if err != nil {
+		return fmt.Errorf("net/http: %w", err)
+	}
+	return nil
+}
+
+// connKey finds the connection of a request in its context.
+type connKey struct{}

@@ -1,0 +1,9 @@
+package nethttp
+
+import (
+	"testing"
+
+	"iomodels/servers/servertest"
+)
+
+func TestContract(t *testing.T) { servertest.Run(t, Model()) }
