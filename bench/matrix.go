@@ -62,8 +62,17 @@ func (v Visit) Plan(addr string, seed uint64) loadgen.Plan {
 		Addr: addr, Proto: c.Proto, Path: c.Path, Conns: c.Conns, Idle: c.Idle, Size: c.Size,
 		Duration: v.Step.Window, Warmup: v.Step.Warmup, Rate: c.Rate, Arrival: arrival,
 		Pipeline: c.Pipeline, RequestsPerConn: v.Step.PerConn, RampPerS: v.Step.RampPerS,
-		Timeout: v.Step.Timeout, Seed: seed + uint64(v.Block),
+		Timeout: v.Step.Timeout, Seed: seed + uint64(v.Block), Settle: v.Step.Settle, Interval: v.Step.interval(),
 	}
+}
+
+// interval is the tick of the time series: fine where the ramp is to be seen, which is over in
+// a moment; elsewhere the generator's own choice, for every tick is stored.
+func (s Step) interval() time.Duration {
+	if s.Cell.Conns+s.Cell.Idle >= 10000 {
+		return 25 * time.Millisecond
+	}
+	return 0
 }
 
 // Matrix is the plan of a run.

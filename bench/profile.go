@@ -51,6 +51,16 @@ func ms(settle, warmup, window int) Timing {
 func Profiles() []Profile {
 	both, http := []string{"echo", "http"}, []string{"http"}
 	return []Profile{
+		{"smoke", "does everything start, answer and stop? a few seconds; its figures mean nothing", []Group{
+			{
+				Workload: Closed, Topology: Split, Protos: both, Conns: []int{1, 10},
+				Blocks: 2, Timing: ms(10, 20, 50),
+			},
+			{
+				Workload: Short, Topology: Split, Protos: both, Conns: []int{4}, PerConn: 1,
+				Blocks: 1, Timing: ms(0, 20, 50),
+			},
+		}},
 		{"quick", "every model and workload once, under 90 seconds; no intervals", []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{100, 1000},

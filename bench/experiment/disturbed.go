@@ -12,7 +12,7 @@ const (
 	foreignLimit = 0.15 // CPUs busy for somebody else
 	foreignSlack = 0.03 // seconds: the grain of /proc/stat, which weighs in a short window
 	stealLimit   = 0.03 // of the window
-	stallLimit   = 0.01 // of the window, memory or disk
+	stallLimit   = 0.01 // of the window, for memory; who waits for a disk takes no CPU from us
 )
 
 // Disturbed says what disturbed a measurement, or "".
@@ -28,8 +28,6 @@ func Disturbed(rec record.Record) string {
 		return fmt.Sprintf("the hypervisor took %.0f %% of the window; use a quieter host", 100*m.StealS/window)
 	case m.MemStallS > stallLimit*window:
 		return fmt.Sprintf("processes waited for memory %.0f %% of the window", 100*m.MemStallS/window)
-	case m.IOStallS > stallLimit*window+foreignSlack:
-		return fmt.Sprintf("processes waited for disks %.0f %% of the window", 100*m.IOStallS/window)
 	}
 	return ""
 }

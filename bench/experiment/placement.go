@@ -33,7 +33,7 @@ func (p Placement) Apart() bool { return len(p.Load) > 0 }
 // On one CPU there is no split: Load is then empty.
 func Place(allowed []int) Placement {
 	p := Placement{Server: allowed[:1], Shared: allowed[:1]}
-	rest := without(allowed[1:], siblings(allowed[0]))
+	rest := Without(allowed[1:], siblings(allowed[0]))
 	if len(rest) == 0 {
 		rest = allowed[1:]
 	}
@@ -88,7 +88,8 @@ func ParseCPUs(list string) ([]int, error) {
 // maxCPU is what the kernel's affinity call of x/sys can express.
 const maxCPU = 1024
 
-func without(cpus, drop []int) []int {
+// Without returns the CPUs that are not in drop.
+func Without(cpus, drop []int) []int {
 	var out []int
 	for _, cpu := range cpus {
 		if !slices.Contains(drop, cpu) {

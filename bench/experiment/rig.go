@@ -110,10 +110,9 @@ func unserved(rec record.Record, err error, begin time.Time) record.Record {
 func (r *Rig) load(
 	ctx context.Context, visit bench.Visit, server *proc.Server, cpus []int, s *sampler, rec *record.Record,
 ) (sum loadgen.Summary, why string) {
-	spec := proc.LoadSpec{
-		Program: r.Netload, Plan: visit.Plan(server.Addr, r.Seed), Settle: visit.Step.Settle,
-		CPUs: cpus, OnPhase: s.phase,
-	}
+	plan := visit.Plan(server.Addr, r.Seed)
+	plan.Loops = min(len(cpus), plan.Conns)
+	spec := proc.LoadSpec{Program: r.Netload, Plan: plan, CPUs: cpus, OnPhase: s.phase}
 	rec.Command = append([]string{"netload"}, spec.Args()...)
 	load, err := proc.StartLoad(spec)
 	if err != nil {

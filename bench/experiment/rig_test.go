@@ -54,7 +54,7 @@ func TestMeasure(t *testing.T) {
 		warning string // in a warning
 	}{
 		{"all is well", proctest.Alpha, 10, "", "", ""},
-		{"server dies in mid-cell", proctest.Mortal, 10, "in mid-cell, signal: killed: last words: out of luck", "", ""},
+		{"server dies", proctest.Mortal, 10, "in mid-cell, signal: killed: last words: out of luck", "", ""},
 		{"server ends at once", proctest.Broken, 10, "address already in use", "", ""},
 		{"model is not available after all", proctest.Surprise, 10, "", "this machine cannot", ""},
 		{"server ends badly", proctest.Grumpy, 10, "", "", "leave me alone"},

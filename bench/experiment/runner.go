@@ -47,7 +47,6 @@ type Progress struct {
 	Record  record.Record // of Visit if Made
 	Made    bool
 	Left    time.Duration // estimate for what remains
-	Blocks  int           // of Visit's step
 	Retried int           // measurements repeated so far
 }
 
@@ -72,26 +71,28 @@ func (r *Runner) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	var result Result
-	visits, err := r.outstanding(m, &result)
-	if err != nil {
-		return result, err
+	rest := r.Outstanding(m)
+	result := Result{Resumed: rest.Done}
+	for _, rec := range rest.Unable {
+		if err := r.Save(rec); err != nil {
+			return result, err
+		}
+		result.Skipped++
 	}
-	clock := newEstimate(visits, r.now())
-	retries := int(math.Ceil(retryShare * float64(len(visits))))
-	for i, visit := range visits {
+	clock := newEstimate(rest.Visits, r.now())
+	retries := int(math.Ceil(retryShare * float64(len(rest.Visits))))
+	for i, visit := range rest.Visits {
 		progress := Progress{
-			Visit: visit, At: i + 1, Of: len(visits), Left: clock.left(r.now()),
-			Blocks: visit.Step.Blocks, Retried: result.Retried,
+			Visit: visit, At: i + 1, Of: len(rest.Visits), Left: clock.left(r.now()), Retried: result.Retried,
 		}
 		r.report(progress)
-		if r.stopped(ctx) {
-			result.Left = len(visits) - i
-			return result, nil
+		var rec record.Record
+		err := context.Canceled
+		if !r.stopped(ctx) {
+			rec, err = r.calmest(ctx, visit, &retries)
 		}
-		rec, err := r.calmest(ctx, visit, &retries)
 		if err != nil {
-			result.Left = len(visits) - i
+			result.Left = len(rest.Visits) - i
 			return result, nil
 		}
 		if err := r.Save(rec); err != nil {
@@ -105,40 +106,43 @@ func (r *Runner) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 	return result, nil
 }
 
-// outstanding records the cells that cannot run here, and returns the visits still to be made.
-func (r *Runner) outstanding(m bench.Matrix, result *Result) ([]bench.Visit, error) {
+// Rest is what a run still has to do.
+type Rest struct {
+	Unable []record.Record // cells that cannot run here: one record stands for all blocks
+	Visits []bench.Visit   // to be made, in order
+	Done   int             // visits that the resumed run has made
+}
+
+// Outstanding finds out what is left of a plan. Cells that cannot run here come first, so that
+// they are on record whatever happens next.
+func (r *Runner) Outstanding(m bench.Matrix) Rest {
+	var rest Rest
 	done := map[record.Key]bool{}
-	skipped := map[record.Cell]bool{} // one record stands for all blocks of a skipped cell
+	skipped := map[record.Cell]bool{}
 	for _, rec := range r.Done {
 		done[rec.Key()] = true
 		skipped[rec.Cell] = skipped[rec.Cell] || rec.Skipped != ""
 	}
 	for _, step := range m.Steps {
-		if skipped[step.Cell] {
+		first := bench.Visit{Step: step}.Key()
+		if skipped[step.Cell] || done[first] {
 			continue
 		}
-		why := r.Unable(step.Cell)
-		if why == "" || done[bench.Visit{Step: step}.Key()] {
-			continue
+		if why := r.Unable(step.Cell); why != "" {
+			skipped[step.Cell] = true
+			rest.Unable = append(rest.Unable, record.Record{Cell: step.Cell, Started: time.Now().UTC(), Skipped: why})
 		}
-		skipped[step.Cell] = true
-		rec := record.Record{Cell: step.Cell, Started: r.now().UTC(), Skipped: why}
-		if err := r.Save(rec); err != nil {
-			return nil, err
-		}
-		result.Skipped++
 	}
-	var visits []bench.Visit
 	for _, visit := range m.Order(r.Seed) {
 		switch {
 		case skipped[visit.Step.Cell]:
 		case done[visit.Key()]:
-			result.Resumed++
+			rest.Done++
 		default:
-			visits = append(visits, visit)
+			rest.Visits = append(rest.Visits, visit)
 		}
 	}
-	return visits, nil
+	return rest
 }
 
 // calmest measures a visit, again while something disturbs it, and returns the measurement

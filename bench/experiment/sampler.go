@@ -111,7 +111,7 @@ func (s *sampler) fill(rec *record.Record, sum loadgen.Summary) (why string) {
 		return "the load generator did not announce its measured window"
 	}
 	rec.Load = sum
-	s.fillUsage(&rec.Server, sum)
+	s.fillUsage(rec)
 	window := s.second.edge - s.first.edge
 	s.fillMachine(&rec.Machine, window, sum)
 	if late := max(s.first.at-s.first.edge, s.second.at-s.second.edge); float64(late) > lateShare*float64(window) {
@@ -126,7 +126,8 @@ func (s *sampler) fill(rec *record.Record, sum loadgen.Summary) (why string) {
 
 // fillUsage cuts the readings to the window: they come a little after its edges, by as long as
 // it takes to read a line from a pipe on a busy machine.
-func (s *sampler) fillUsage(u *record.Usage, sum loadgen.Summary) {
+func (s *sampler) fillUsage(rec *record.Record) {
+	u := &rec.Server
 	cut := float64(s.second.edge-s.first.edge) / float64(max(s.second.at-s.first.at, 1))
 	total, user, sys := s.second.cpu.Since(s.first.cpu)
 	u.CPUS, u.CPUUserS, u.CPUSysS = cut*total.Seconds(), cut*user.Seconds(), cut*sys.Seconds()
@@ -136,7 +137,7 @@ func (s *sampler) fillUsage(u *record.Usage, sum loadgen.Summary) {
 	u.KernelIdle = s.kernelIdle - s.kernelBase
 	u.Threads = s.memoryEnd.Threads
 	if s.counted && s.okAtMeasure > s.okAtWarmup {
-		u.Syscalls = float64(s.calls) / float64(s.okAtMeasure-s.okAtWarmup) * float64(sum.Requests.OK)
+		u.Syscalls = float64(s.calls) / float64(s.okAtMeasure-s.okAtWarmup) * float64(rec.Replies())
 	}
 }
 

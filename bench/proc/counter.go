@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,11 +20,12 @@ const sysEnter = "events/raw_syscalls/sys_enter/id"
 // Counter counts the system calls of one child and all its threads. It is opened disabled on
 // the thread that starts the child; the child inherits it, and so does each of its threads.
 // Counting slows a server down by an amount that differs between models, so a Counter must be
-// closed before time is measured: even a disabled event costs something at a context switch.
+// stopped before time is measured.
 type Counter struct {
 	tracepoint int // kernel's number of sysEnter
 	fd         int // -1: not open
 	err        error
+	closing    sync.WaitGroup
 }
 
 // NewCounter returns a counter for one child, or an error that says why this machine does not
@@ -63,27 +65,35 @@ func (c *Counter) Enable() error {
 }
 
 // Stop ends the counting and returns the number of calls entered since Enable, by threads that
-// have died since included. The counter is closed: from here on it costs the child nothing.
+// have died since included. The counter closes behind the caller's back: that takes the kernel
+// tens of milliseconds of waiting, and Stop is called at the edge of the measured window.
 func (c *Counter) Stop() (uint64, error) {
-	defer c.Close()
 	if c.err != nil {
 		return 0, c.err
 	}
-	if err := unix.IoctlSetInt(c.fd, unix.PERF_EVENT_IOC_DISABLE, 0); err != nil {
+	fd := c.fd
+	c.fd = -1
+	defer c.closing.Go(func() { closeEvent(fd) })
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_DISABLE, 0); err != nil {
 		return 0, os.NewSyscallError("ioctl PERF_EVENT_IOC_DISABLE", err)
 	}
 	var buf [8]byte
-	if n, err := unix.Read(c.fd, buf[:]); err != nil || n != len(buf) {
+	if n, err := unix.Read(fd, buf[:]); err != nil || n != len(buf) {
 		return 0, fmt.Errorf("read counter: %d bytes: %w", n, err)
 	}
 	return binary.NativeEndian.Uint64(buf[:]), nil
 }
 
-// Close detaches the counter. It may be called again.
+// Close detaches the counter, and waits until it is gone. It may be called again.
 func (c *Counter) Close() {
-	if c.fd >= 0 {
-		unix.Close(c.fd)
-		c.fd = -1
+	closeEvent(c.fd)
+	c.fd = -1
+	c.closing.Wait()
+}
+
+func closeEvent(fd int) {
+	if fd >= 0 {
+		unix.Close(fd)
 	}
 }
 

@@ -34,7 +34,6 @@ const (
 type LoadSpec struct {
 	Program string
 	Plan    loadgen.Plan
-	Settle  time.Duration // silence between the last connect and the warm-up
 	CPUs    []int
 	OnPhase func(Phase) // called in order, from one goroutine, while the load goes on
 }
@@ -59,10 +58,14 @@ func (s LoadSpec) Args() []string {
 	text("--path", p.Path)
 	text("--duration", p.Duration.String())
 	text("--warmup", p.Warmup.String())
-	text("--settle", s.Settle.String())
+	text("--settle", p.Settle.String())
+	if p.Interval > 0 {
+		text("--interval", p.Interval.String())
+	}
 	text("--arrival", p.Arrival)
 	number("--rate", int(p.Rate))
 	number("--ramp", int(p.RampPerS))
+	number("--loops", p.Loops)
 	number("--pipeline", p.Pipeline)
 	number("--requests-per-conn", p.RequestsPerConn)
 	text("--timeout", p.Timeout.String())

@@ -24,7 +24,7 @@ func always(f func(Record) float64) func(Record) (float64, bool) {
 func benchUnits() []benchUnit {
 	perRequest := func(f func(Record) float64) func(Record) (float64, bool) {
 		return func(r Record) (float64, bool) {
-			n := float64(r.Load.Requests.OK)
+			n := float64(r.Replies())
 			return 1e9 * f(r) / max(n, 1), n > 0
 		}
 	}

@@ -132,21 +132,30 @@ type KnownLimit struct {
 // OK reports whether the record holds a measurement.
 func (r Record) OK() bool { return r.Skipped == "" && r.Failed == "" }
 
+// Replies is the number of verified replies received in the measured window, whenever their
+// requests were sent: what CPU time and system calls of that window are divided by.
+func (r Record) Replies() uint64 {
+	if r.Load.WindowOK > 0 {
+		return r.Load.WindowOK
+	}
+	return r.Load.Requests.OK
+}
+
 // SyscallsPerRequest is the number of system calls the server entered per verified reply, and
 // whether it could be counted.
 func (r Record) SyscallsPerRequest() (float64, bool) {
-	if r.Load.Requests.OK == 0 || r.Server.Syscalls < 0 {
+	if r.Replies() == 0 || r.Server.Syscalls < 0 {
 		return 0, false
 	}
-	return r.Server.Syscalls / float64(r.Load.Requests.OK), true
+	return r.Server.Syscalls / float64(r.Replies()), true
 }
 
 // CPUPerRequest is the server's CPU time per verified reply in seconds; 0 if there was none.
 func (r Record) CPUPerRequest() float64 {
-	if r.Load.Requests.OK == 0 {
+	if r.Replies() == 0 {
 		return 0
 	}
-	return r.Server.CPUS / float64(r.Load.Requests.OK)
+	return r.Server.CPUS / float64(r.Replies())
 }
 
 // Norm is server CPU over generator CPU in the same window. The generator does the same work

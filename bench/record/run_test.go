@@ -83,7 +83,7 @@ func TestDamagedRecords(t *testing.T) {
 		{"torn tail", func(l []string) string { return l[0] + "\n" + l[1] + "\n" + l[2][:40] }, 2, ":3: torn", 0},
 		{"line feed lost", func(l []string) string { return strings.Join(l, "\n") }, 3, "", 0},
 		{"bad line", func(l []string) string { return l[0] + "\n{]\n" + l[2] + "\n" }, 2, ":2: unreadable", 1},
-		{"bad whole last line", func(l []string) string { return l[0] + "\n" + l[1] + "\nx\n" }, 2, ":3: unreadable", 1},
+		{"bad last line", func(l []string) string { return l[0] + "\n" + l[1] + "\nx\n" }, 2, ":3: unreadable", 1},
 		{"a record twice", func(l []string) string { return l[0] + "\n" + l[0] + "\n" }, 1, ":2: repeats", 1},
 		{"empty file", func([]string) string { return "" }, 0, "", 0},
 	} {

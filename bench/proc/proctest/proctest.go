@@ -147,7 +147,7 @@ func load(args []string) int {
 	settle := flags.Duration("settle", 0, "")
 	for _, name := range []string{
 		"addr", "proto", "path", "idle", "size", "arrival", "rate", "ramp", "pipeline",
-		"requests-per-conn", "timeout", "seed",
+		"requests-per-conn", "timeout", "seed", "loops", "interval",
 	} {
 		flags.String(name, "", "")
 	}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"iomodels/bench"
+	"iomodels/bench/experiment"
+	"iomodels/bench/proc"
+	"iomodels/bench/record"
+)
+
+// finishPatience is how long a cell under way may take to finish after the first Ctrl-C; then
+// it is given up, like after a second one.
+const finishPatience = 4 * time.Second
+
+// measure makes the visits that are left, and stops in good order when it is told to.
+func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error) {
+	ctx, stop, release := a.obeySignals(ctx)
+	defer release()
+	view := newView(a.stderr, a.quiet)
+	defer view.end()
+	rig := &experiment.Rig{
+		Netserve: s.programs.Netserve, Netload: s.programs.Netload, Place: s.place,
+		Machine: proc.NewMachineReader(), CountSyscalls: s.counting == nil, Seed: s.env.Seed,
+	}
+	runner := &experiment.Runner{
+		Measure:   rig.Measure,
+		Save:      s.save,
+		Unable:    experiment.Preflight(s.env.Models, limits(s.env)),
+		Disturbed: experiment.Disturbed,
+		Progress:  view.show,
+		Seed:      s.env.Seed,
+		Stop:      stop,
+	}
+	if s.old != nil {
+		runner.Done = s.old.Records
+	}
+	a.announce(s, runner.Outstanding(s.matrix))
+	return runner.Run(ctx, s.matrix)
+}
+
+func (s *session) save(rec record.Record) error {
+	if s.stain != "" {
+		rec.Warnings = append(rec.Warnings, s.stain)
+	}
+	return s.writer.Append(rec)
+}
+
+// obeySignals turns the first signal into a wish to stop after the cell under way, and the
+// second, or the passing of finishPatience, into an order to stop at once.
+func (a *app) obeySignals(parent context.Context) (ctx context.Context, stop <-chan struct{}, release func()) {
+	ctx, cancel := context.WithCancel(parent)
+	wish := make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-signals:
+			a.say("\n%v: finishing the cell under way; once more to stop at once", sig)
+		case <-done:
+			return
+		}
+		close(wish)
+		select {
+		case <-signals:
+		case <-time.After(finishPatience):
+		case <-done:
+			return
+		}
+		cancel()
+	}()
+	return ctx, wish, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
+
+// limits are the machine's bounds that forbid cells.
+func limits(env record.Env) experiment.Limits {
+	return experiment.Limits{Nofile: env.Nofile, Threads: threadLimit(env.Limits)}
+}
+
+// announce says what will happen, before it does.
+func (a *app) announce(s *session, rest experiment.Rest) {
+	if s.old != nil {
+		for _, w := range s.old.Warnings {
+			a.say("%s", w)
+		}
+		a.say("resuming %s: %d cells done, %d to do", s.writer.Dir, rest.Done, len(rest.Visits))
+	}
+	a.say("%s: %d cells in %d blocks, about %s; server on CPU %v, generator on CPU %v, shared on CPU %v; seed %d",
+		s.matrix.Profile, len(rest.Visits), s.matrix.Blocks(), bench.Estimate(rest.Visits).Round(time.Second),
+		s.place.Server, s.place.Load, s.place.Shared, s.env.Seed)
+	for _, note := range s.notes {
+		a.say("note: %s", note)
+	}
+	for _, rec := range rest.Unable {
+		a.say("skipped: %s: %s", bench.CellName(rec.Cell), rec.Skipped)
+	}
+}
+
+// conclude writes what is derived from the records, prints the result, and chooses the exit code.
+func (a *app) conclude(s *session, result experiment.Result) error {
+	if err := s.writer.Close(); err != nil {
+		return fmt.Errorf("close run: %w", err)
+	}
+	run, err := record.Open(s.writer.Dir)
+	if err != nil {
+		return err
+	}
+	if err := record.WriteBenchfmt(run); err != nil {
+		return err
+	}
+	if err := a.printResult(run); err != nil {
+		return err
+	}
+	failed, measured := 0, 0
+	for _, rec := range run.Records {
+		if rec.Failed != "" {
+			failed++
+		}
+		if rec.OK() {
+			measured++
+		}
+	}
+	switch {
+	case result.Left > 0:
+		a.say("interrupted with %d cells left; to finish: netbench run --resume %s", result.Left, run.Dir)
+		return &exitError{code: exitInterrupted}
+	case failed > 0:
+		return &exitError{exitFailed, fmt.Errorf("%d cells failed; the reasons are above and in %s",
+			failed, record.RecordsFile)}
+	case measured == 0:
+		return &exitError{exitUnavailable, fmt.Errorf("nothing of this plan can run here; the reasons are above")}
+	}
+	return nil
+}

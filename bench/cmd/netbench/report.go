@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"iomodels/bench/record"
+	"iomodels/bench/report"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var opt report.Options
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Draw charts and tables of a run",
+		Long: "Report draws the charts of a run and rewrites the generated parts of REPORT.md; what is written by\n" +
+			"hand stays. A run with unreadable records is reported without them, and the exit code is 1.",
+		Example: `  netbench report results/reference
+  netbench report --charts /tmp/charts --report /tmp/REPORT.md results/runs/20260101T120000Z-0123abc`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.report(args[0], opt) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&opt.ChartDir, "charts", filepath.Join("results", "charts"), "`folder` for the pictures")
+	f.StringVar(&opt.ReportPath, "report", "REPORT.md", "`file` whose generated parts are rewritten")
+	f.StringVar(&opt.ReadmePath, "readme", "", "`file` whose part \"readme\" is rewritten, too")
+	f.StringVar(&opt.Baseline, "baseline", "", "`model` that ratios refer to (default goroutine)")
+	return cmd
+}
+
+func (a *app) report(dir string, opt report.Options) error {
+	run, err := a.openRun(dir)
+	if err != nil {
+		return err
+	}
+	if err := report.Render(run, opt); err != nil {
+		return err
+	}
+	bench := filepath.Join(dir, record.BenchFile)
+	if _, err := os.Stat(bench); errors.Is(err, fs.ErrNotExist) { // a run that was killed has none
+		if err := record.WriteBenchfmt(run); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.stdout, "report: %s\ncharts: %s\n", opt.ReportPath, opt.ChartDir)
+	if run.Corrupt > 0 {
+		return &exitError{exitFailed, fmt.Errorf("%d records of %s are unreadable and were left out", run.Corrupt, dir)}
+	}
+	return nil
+}
