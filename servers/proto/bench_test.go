@@ -54,12 +54,12 @@ func BenchmarkFeedDrip(b *testing.B) {
 			in := []byte("GET / HTTP/1.1\r\nHost: x\r\nX: " + string(bytes.Repeat([]byte("v"), length)) + "\r\n\r\n")
 			out := make([]byte, 0, 1<<10)
 			b.ReportAllocs()
-			b.SetBytes(int64(len(in)))
 			for b.Loop() {
 				for i := range in {
 					out, _ = s.Feed(out[:0], in[i:i+1])
 				}
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(in)), "ns/byte")
 		})
 	}
 }

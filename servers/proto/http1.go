@@ -104,7 +104,8 @@ const (
 	inTrailers              // field lines behind the last chunk
 	inBody                  // bytes counted by Content-Length
 	inChunk                 // bytes counted by a chunk size
-	replying                // nothing: the answer is being produced
+	answering               // nothing: the request is complete
+	replying                // nothing: a long answer is being produced, or a slow one sent
 	ended                   // nothing: the conversation is over
 )
 
@@ -152,7 +153,9 @@ func (s *session) resume(out, in []byte, bound int) (_, rest []byte, v Verdict) 
 	}
 	kept = append(kept, in[:n]...)
 	out, rest, v = s.run(out, kept, searched, bound)
-	kept = append(kept[:0], rest...)
+	if len(rest) < len(kept) { // else it is there already: moving it for every byte would add up
+		kept = append(kept[:0], rest...)
+	}
 	if in = in[n:]; v == Again {
 		kept, in = append(kept, in...), nil
 	}
@@ -165,7 +168,7 @@ func (s *session) resume(out, in []byte, bound int) (_, rest []byte, v Verdict) 
 // run consumes input until it is used up, a line is incomplete, the conversation is over, or
 // bound bytes of output stand there. The first searched bytes of in hold no line end.
 func (s *session) run(out, in []byte, searched, bound int) (_, rest []byte, v Verdict) {
-	for len(in) > 0 || s.state >= replying {
+	for len(in) > 0 || s.state >= answering {
 		switch {
 		case s.state == begin && len(out) >= bound:
 			return out, in, Again
@@ -178,10 +181,14 @@ func (s *session) run(out, in []byte, searched, bound int) (_, rest []byte, v Ve
 				}
 				return out, in, Continue
 			}
-			out = s.line(out, in[:end])
+			if f := s.line(in[:end]); f != none {
+				return s.refuse(out, f), nil, s.verdict
+			}
 			in, searched = in[end+len("\r\n"):], 0
-		case s.state < replying:
+		case s.state < answering:
 			out, in = s.receive(out, in)
+		case s.state == answering:
+			out = s.answer(out, nil)
 		case s.state == ended:
 			return out, nil, s.verdict
 		case s.left > 0 && len(out) >= bound:
@@ -209,7 +216,11 @@ func (s *session) answer(out, body []byte) []byte {
 // finish puts the request away.
 func (s *session) finish() {
 	if !s.req.has(keepAlive) {
-		s.end(Close)
+		v := Close
+		if s.req.has(continueOwed) {
+			v = Linger // the body that was announced may come yet
+		}
+		s.end(v)
 		return
 	}
 	s.forget()

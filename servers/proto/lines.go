@@ -42,37 +42,37 @@ func (s *session) tooLong(start []byte) fault {
 }
 
 // line consumes a complete line, according to the state.
-func (s *session) line(out, line []byte) []byte {
-	f := none
+func (s *session) line(line []byte) fault {
 	switch s.state {
-	case begin:
-		f = s.beginRequest(line)
 	case inFields:
 		if len(line) == 0 {
-			return s.endOfHead(out)
+			return s.endOfHead()
 		}
-		if f = s.countField(line); f == none {
-			f = s.req.field(line)
+		if f := s.countField(line); f != none {
+			return f
 		}
-	case inTrailers: // checked, and ignored: none of them may change what is known
-		if len(line) == 0 {
-			return s.answer(out, nil)
-		}
-		if f = s.countField(line); f == none {
-			_, _, f = splitField(line)
-		}
+		return s.req.field(line)
+	case begin:
+		return s.beginRequest(line)
 	case inSizes:
-		f = s.chunkLine(line)
+		return s.chunkLine(line)
 	case inChunkEnd:
 		s.state = inSizes
 		if len(line) > 0 {
-			f = badChunk
+			return badChunk
 		}
+	case inTrailers: // checked, and ignored: none of them may change what is known
+		if len(line) == 0 {
+			s.state = answering
+			return none
+		}
+		if f := s.countField(line); f != none {
+			return f
+		}
+		_, _, f := splitField(line)
+		return f
 	}
-	if f != none {
-		return s.refuse(out, f)
-	}
-	return out
+	return none
 }
 
 // beginRequest takes the request line, or an empty line before it.
@@ -99,25 +99,21 @@ func (s *session) countField(line []byte) fault {
 }
 
 // endOfHead judges the head and goes on to the body, or to the answer if there is none.
-func (s *session) endOfHead(out []byte) []byte {
+func (s *session) endOfHead() fault {
 	f := s.req.framing(&s.limits)
 	switch {
-	case f != none:
-		return s.refuse(out, f)
 	case s.req.has(continueOwed) && !s.req.served():
-		// The peer waits for leave to send a body nobody wants. It gets the final answer now.
+		// The peer waits for leave to send a body nobody wants: it gets the final answer now.
 		s.req.flags &^= keepAlive
-		out = s.respond(out, nil)
-		s.end(Linger)
-		return out
+		s.state = answering
 	case s.req.has(hasCoding):
 		s.state = inSizes
 		s.room = freeChunkLine + int32(s.limits.HeaderBytes)
-		return out
 	case s.req.length > 0:
 		s.state = inBody
 		s.left = s.req.length
-		return out
+	default:
+		s.state = answering
 	}
-	return s.answer(out, nil)
+	return f
 }

@@ -34,7 +34,11 @@ func (r *request) target(t []byte) fault {
 
 // origin understands path and query; the query is checked and ignored.
 func (r *request) origin(t []byte) fault {
-	if len(t) > 1 && spanEncoded(t, pathChar) < len(t) {
+	if len(t) == len("/") {
+		r.route = HelloRoute
+		return none
+	}
+	if spanEncoded(t, pathChar) < len(t) {
 		return badTarget
 	}
 	if i := bytes.IndexByte(t, '?'); i >= 0 {
