@@ -6,8 +6,10 @@ package all
 import (
 	"iomodels/servers"
 	"iomodels/servers/goroutine"
+	"iomodels/servers/libfasthttp"
 	"iomodels/servers/libgnet"
 	"iomodels/servers/libnetpoll"
+	"iomodels/servers/nethttp"
 	"iomodels/servers/proactor/emulated"
 	"iomodels/servers/proactor/uring"
 	"iomodels/servers/reactor"
@@ -25,5 +27,7 @@ func Models() []servers.Model {
 		emulated.Model(),
 		libgnet.Model(),
 		libnetpoll.Model(),
+		libfasthttp.Model(),
+		nethttp.Model(),
 	}
 }

@@ -68,7 +68,7 @@ func Model() servers.Model {
 			Loops:   "the Go scheduler: GOMAXPROCS threads, one hidden epoll instance",
 			Buffers: "a read buffer per connection, for its life, recycled between connections",
 			Copies:  "1 in (kernel to read buffer), 1 in the handler, 1 out",
-			Parser:  "ours",
+			Parser:  "package proto",
 			Handler: "on the connection's goroutine, or on a worker with --offload",
 		},
 		Serve: Serve,

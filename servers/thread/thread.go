@@ -71,7 +71,7 @@ func Model() servers.Model {
 			Buffers: "a read buffer per connection, for its life, recycled between connections",
 			Copies:  "1 in (kernel to read buffer), 1 in the handler, 1 out",
 			Sockets: "blocking; SO_SNDTIMEO, and SO_RCVTIMEO while a time-out applies",
-			Parser:  "ours",
+			Parser:  "package proto",
 			Handler: "on the connection's thread, or on a worker with --offload",
 		},
 		Serve: Serve,
