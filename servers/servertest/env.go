@@ -62,14 +62,14 @@ func newEnv(t *testing.T, m servers.Model, c Case, protoName string) (*Env, erro
 		e.Addr = a.String()
 		return e, nil
 	case err := <-e.result:
-		err = fmt.Errorf("Serve returned before it was ready: %w", orNilError(err))
+		err = fmt.Errorf("it returned from Serve before it was ready: %w", orNilError(err))
 		cancel()
 		release()
 		return nil, err
 	case <-time.After(caseTime):
 		cancel()
 		release()
-		return nil, errors.New("Ready was not called")
+		return nil, errors.New("cfg.Ready was not called")
 	}
 }
 
@@ -108,11 +108,11 @@ func (e *Env) awaitStop() error {
 	case err := <-e.result:
 		e.result <- err // it may be asked for again
 		if err != nil {
-			return fmt.Errorf("Serve returned %w; want nil after ctx is done", err)
+			return fmt.Errorf("it returned %w from Serve; want nil after ctx is done", err)
 		}
 		return nil
 	case <-time.After(grace + stopSlack):
-		return fmt.Errorf("Serve has not returned %v after ctx was done, with a grace of %v\n%s",
+		return fmt.Errorf("it has not returned from Serve %v after ctx was done, with a grace of %v\n%s",
 			grace+stopSlack, grace, stacks())
 	}
 }

@@ -11,6 +11,32 @@ import (
 	"time"
 )
 
+// bodyCases are about bodies: small in pieces, large in both directions.
+func bodyCases() []Case {
+	return []Case{
+		{
+			Name: "chunked", Proto: "http", Run: httpChunked,
+			Explanation: "a chunked body, with extension and trailer, arrives whole even byte by byte",
+		},
+		{
+			Name: "expect-continue", Proto: "http", Run: httpExpect,
+			Explanation: "a client that waits for 100 Continue gets it before it sends the body",
+		},
+		{
+			Name: "large-body", Proto: "http", Run: httpLargeBody,
+			Explanation: "a body of hundreds of KiB, sent in random cuts, comes back unchanged",
+		},
+		{
+			Name: "large-response", Proto: "http", Run: httpLargeResponse,
+			Explanation: "16 MiB arrive whole, also at a peer that starts to read late, while others are served",
+		},
+		{
+			Name: "back-pressure", Proto: "http", Run: httpBackPressure,
+			Explanation: "a peer that pipelines and never reads is soon not read from; nothing is lost",
+		},
+	}
+}
+
 func httpChunked(e *Env) error {
 	c, err := e.dial()
 	if err != nil {

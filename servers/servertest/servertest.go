@@ -51,6 +51,7 @@ func Cases() []Case {
 	var cases []Case
 	cases = append(cases, echoCases()...)
 	cases = append(cases, httpCases()...)
+	cases = append(cases, bodyCases()...)
 	cases = append(cases, connCases()...)
 	cases = append(cases, hostileCases()...)
 	cases = append(cases, timeoutCases()...)

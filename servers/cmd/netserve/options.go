@@ -90,8 +90,10 @@ func (o *options) define() (modelName *string) {
 	number(&o.cfg.ReadSize, "read-size", "bytes asked for by one read")
 	start("Bounds (of HTTP, but for the first; 0: none allowed)")
 	number(&o.cfg.MaxConns, "max-conns", "connections beyond this are refused; 0: no bound")
-	o.limits = proto.Limits{RequestLine: proto.DefaultRequestLine, HeaderBytes: proto.DefaultHeaderBytes,
-		Headers: proto.DefaultHeaders, Body: proto.DefaultBody}
+	o.limits = proto.Limits{
+		RequestLine: proto.DefaultRequestLine, HeaderBytes: proto.DefaultHeaderBytes,
+		Headers: proto.DefaultHeaders, Body: proto.DefaultBody,
+	}
 	number(&o.limits.RequestLine, "max-request-line", "bytes of a request line")
 	number(&o.limits.HeaderBytes, "max-header-bytes", "bytes of all header fields of a request")
 	number(&o.limits.Headers, "max-headers", "header fields of a request")
