@@ -312,7 +312,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 	defer c.Close()
 	// Half a request: it is in flight, and with that grace the server would wait for it.
-	if _, err := io.WriteString(c, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"); err != nil {
+	head := "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+	if _, err := io.WriteString(c, head); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Read(make([]byte, 1)); err != nil { // the interim response: it has arrived
@@ -377,26 +378,4 @@ func parentOfNetserve() int {
 	}
 	cmd.Wait()
 	return 0
-}
-
-func TestDistance(t *testing.T) {
-	tests := []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0},
-		{"abc", "", 3},
-		{"", "abc", 3},
-		{"reactor", "reactor", 0},
-		{"raector", "reactor", 1},
-		{"reacto", "reactor", 1},
-		{"reaktor", "reactor", 1},
-		{"proactor", "reactor", 2},
-		{"ab", "ba", 1},
-	}
-	for _, tt := range tests {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("distance(%q, %q) = %d; want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
 }

@@ -100,7 +100,7 @@ func (o *options) define() (modelName *string) {
 	number(&o.limits.Body, "max-body", "bytes of a request body")
 	start("Time (0: no bound)")
 	duration(&o.cfg.Timeouts.Idle, 0, "idle-timeout", "nothing asked and nothing owed")
-	duration(&o.cfg.Timeouts.Head, 10*time.Second, "head-timeout", "from the first byte of a request head to its last")
+	duration(&o.cfg.Timeouts.Head, 10*time.Second, "head-timeout", "from the first byte of a head to its last")
 	duration(&o.cfg.Timeouts.Write, 30*time.Second, "write-timeout", "output pending, or a body, without progress")
 	duration(&o.cfg.Grace, 2*time.Second, "grace", "to finish what is in flight at stop")
 	start("Other")
@@ -126,9 +126,9 @@ func (o *options) check(modelName string, models []servers.Model) error {
 	}
 	switch {
 	case o.model.Name == "":
-		return fmt.Errorf("no model %q%s; there are %s", modelName, suggest(modelName, names), strings.Join(names, ", "))
+		return unknown("model", modelName, names)
 	case o.proto != "echo" && o.proto != "http":
-		return fmt.Errorf("no protocol %q%s; there are echo and http", o.proto, suggest(o.proto, []string{"echo", "http"}))
+		return unknown("protocol", o.proto, []string{"echo", "http"})
 	case !o.model.Speaks(o.proto):
 		return fmt.Errorf("%s does not serve %s, only %s", modelName, o.proto, strings.Join(o.model.Protocols, ", "))
 	case o.cfg.ReadSize == 0:
@@ -196,9 +196,9 @@ func (n *numberFlag) Set(s string) error {
 
 // help prints the manual: examples first, for most readers need nothing else.
 func (o *options) help(w io.Writer) {
-	fmt.Fprint(w, `netserve --model goroutine --proto http --addr 127.0.0.1:8080   serve HTTP; try curl http://127.0.0.1:8080/
-netserve --model reactor --loops 1 --max-conns 10k              serve echo on a free port, with one event loop
-netserve --list                                                 the models, and which of them run here
+	fmt.Fprint(w, `netserve --model goroutine --proto http --addr :8080   serve HTTP; try curl http://127.0.0.1:8080/
+netserve --model reactor --loops 1 --max-conns 10k     serve echo on a free port, with one event loop
+netserve --list                                        the models, and which of them run here
 
 Serves echo (RFC 862) or HTTP/1.1 on one I/O model. When it accepts, one JSON line on standard
 output says where. SIGTERM or SIGINT stops it; a second one at once.
@@ -220,5 +220,7 @@ HTTP: GET / | POST /echo | GET /bytes/N | GET /delay/MS | GET /burn/US
 		}
 	}
 	tw.Flush()
-	fmt.Fprint(w, "\nNumbers may end in k or m. Exit: 0 stopped, 1 could not serve, 2 usage, 3 model not available here.\n")
+	fmt.Fprint(w, `
+Numbers may end in k or m. Exit: 0 stopped, 1 could not serve, 2 usage, 3 model not available here.
+`)
 }

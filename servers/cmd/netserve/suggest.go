@@ -18,6 +18,11 @@ func (o *options) didYouMean(err error) error {
 	return fmt.Errorf("no flag %s%s", name, suggest(name, names))
 }
 
+// unknown says that there is no such thing, and what there is.
+func unknown(kind, word string, names []string) error {
+	return fmt.Errorf("no %s %q%s; there are %s", kind, word, suggest(word, names), strings.Join(names, ", "))
+}
+
 // suggest returns ", did you mean X?" for the name that is nearest to word, or "" if none is near.
 func suggest(word string, names []string) string {
 	best, nearest := "", 1+max(1, len(strings.TrimPrefix(word, "--"))/3)
