@@ -189,7 +189,7 @@ func (m Matrix) conditions(block int) [][]Step {
 
 // What a visit takes beside its timing, on two cores: for estimates only.
 const (
-	startAndStop   = 260 * time.Millisecond // two processes up and down, the samples, one synced line
+	startAndStop   = 150 * time.Millisecond // two processes up and down, the samples, one synced line
 	connectPerConn = 45 * time.Microsecond  // connect, accept and close
 	shortDrain     = 50 * time.Millisecond
 )

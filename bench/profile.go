@@ -107,7 +107,7 @@ func defaultGroups() []Group {
 		},
 		{
 			Workload: Closed, Topology: Split, Protos: both, Conns: []int{10000},
-			Blocks: 3, Timing: ms(300, 400, 900),
+			Blocks: 3, Timing: ms(300, 500, 1200),
 		},
 		{
 			Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},

@@ -89,8 +89,10 @@ func Worst(findings []Finding) State {
 
 func cpus(h Host) Finding {
 	if len(h.CPUs) < 2 {
-		return Finding{State: Note, Found: "one CPU: server and generator share it, split cells run shared",
-			Fix: "give this process two CPUs (taskset -c 0,1 ..., or the container's cpuset)"}
+		return Finding{
+			State: Note, Found: "one CPU: server and generator share it, split cells run shared",
+			Fix: "give this process two CPUs (taskset -c 0,1 ..., or the container's cpuset)",
+		}
 	}
 	return Finding{State: OK, Found: fmt.Sprintf("%d CPUs: %v", len(h.CPUs), h.CPUs)}
 }
@@ -145,8 +147,10 @@ func acceptQueue(h Host) Finding {
 	case !ok:
 		return unknown(path)
 	case n < want:
-		return Finding{State: Note, Found: fmt.Sprintf("somaxconn %d: a burst of connects will overflow it", n),
-			Fix: fmt.Sprintf("sysctl -w net.core.somaxconn=%d", want)}
+		return Finding{
+			State: Note, Found: fmt.Sprintf("somaxconn %d: a burst of connects will overflow it", n),
+			Fix: fmt.Sprintf("sysctl -w net.core.somaxconn=%d", want),
+		}
 	}
 	return Finding{State: OK, Found: fmt.Sprintf("somaxconn %d", n)}
 }
@@ -167,16 +171,20 @@ func uring(h Host) Finding {
 	if h.Uring == nil {
 		return Finding{State: OK, Found: "allowed"}
 	}
-	return Finding{State: Problem, Found: h.Uring.Error() + ": the proactor on io_uring is left out",
-		Fix: "sysctl -w kernel.io_uring_disabled=0, and a sandbox profile that allows io_uring_setup"}
+	return Finding{
+		State: Problem, Found: h.Uring.Error() + ": the proactor on io_uring is left out",
+		Fix: "sysctl -w kernel.io_uring_disabled=0, and a sandbox profile that allows io_uring_setup",
+	}
 }
 
 func counting(h Host) Finding {
 	if h.Counting == nil {
 		return Finding{State: OK, Found: "allowed"}
 	}
-	return Finding{State: Note, Found: h.Counting.Error() + "; the column stays empty",
-		Fix: "as root: sysctl -w kernel.perf_event_paranoid=-1; mount -t tracefs tracefs /sys/kernel/tracing"}
+	return Finding{
+		State: Note, Found: h.Counting.Error() + "; the column stays empty",
+		Fix: "as root: sysctl -w kernel.perf_event_paranoid=-1; mount -t tracefs tracefs /sys/kernel/tracing",
+	}
 }
 
 func governor(h Host) Finding {
@@ -187,8 +195,10 @@ func governor(h Host) Finding {
 	case "performance":
 		return Finding{State: OK, Found: name}
 	}
-	return Finding{State: Note, Found: name + ": the clock follows the load, and so do the figures",
-		Fix: "cpupower frequency-set -g performance (as root)"}
+	return Finding{
+		State: Note, Found: name + ": the clock follows the load, and so do the figures",
+		Fix: "cpupower frequency-set -g performance (as root)",
+	}
 }
 
 func neighbours(h Host) Finding {
@@ -226,8 +236,10 @@ func clock(h Host) Finding {
 	case "tsc", "kvm-clock", "arch_sys_counter":
 		return Finding{State: OK, Found: name}
 	}
-	return Finding{State: Note, Found: name + ": reading the time is a system call",
-		Fix: "boot with clocksource=tsc if the CPU has a constant one"}
+	return Finding{
+		State: Note, Found: name + ": reading the time is a system call",
+		Fix: "boot with clocksource=tsc if the CPU has a constant one",
+	}
 }
 
 func unknown(path string) Finding {

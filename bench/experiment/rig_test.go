@@ -59,6 +59,7 @@ func TestMeasure(t *testing.T) {
 		{"model is not available after all", proctest.Surprise, 10, "", "this machine cannot", ""},
 		{"server ends badly", proctest.Grumpy, 10, "", "", "leave me alone"},
 		{"generator refuses", proctest.Alpha, proctest.RefusesConns, "no such flag", "", ""},
+		{"generator is killed", proctest.Alpha, proctest.KilledConns, "load generator ended, signal: killed", "", ""},
 		{"generator talks nonsense", proctest.Alpha, proctest.WrongConns, "summary of the load generator", "", ""},
 		{"nothing verified", proctest.Alpha, proctest.SilentConns, "no verified reply; errors map[reset:1000]", "", ""},
 		{"invalid is kept and says so", proctest.Alpha, proctest.InvalidConns, "", "", ""},
@@ -185,8 +186,10 @@ func TestParseCPUs(t *testing.T) {
 
 func TestPreflight(t *testing.T) {
 	models := []record.ModelInfo{
-		{Name: "a", Available: true}, {Name: "h", Available: true, Protocols: []string{"http"}},
-		{Name: "no", Reason: "io_uring_setup: operation not permitted"}, {Name: "thread", Available: true},
+		{Name: "a", Available: true},
+		{Name: "h", Available: true, Protocols: []string{"http"}},
+		{Name: "no", Reason: "io_uring_setup: operation not permitted"},
+		{Name: "thread", Available: true},
 	}
 	unable := Preflight(models, Limits{Nofile: 4096, Threads: 2000})
 	for _, tc := range []struct {

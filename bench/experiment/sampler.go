@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"iomodels/bench/proc"
@@ -104,8 +105,8 @@ const lateShare = 0.02
 // fill writes the summary and the readings into rec, or says why they are not a measurement.
 func (s *sampler) fill(rec *record.Record, sum loadgen.Summary) (why string) {
 	if sum.Requests.OK == 0 {
-		return fmt.Sprintf("no verified reply; errors %v, connections failed %v, time-outs %d",
-			sum.Requests.Errors, sum.Connections.Failed, sum.Requests.Timeouts)
+		return fmt.Sprintf("no verified reply; errors %v, connections failed %v, time-outs %d; the generator says: %s",
+			sum.Requests.Errors, sum.Connections.Failed, sum.Requests.Timeouts, strings.Join(sum.Reasons, "; "))
 	}
 	if !s.first.taken || !s.second.taken {
 		return "the load generator did not announce its measured window"

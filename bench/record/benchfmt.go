@@ -58,8 +58,13 @@ func WriteBenchfmt(run *Run) error {
 	}
 	env := run.Env
 	for _, kv := range [][2]string{
-		{"goos", "linux"}, {"pkg", "iomodels"}, {"cpu", env.CPU}, {"kernel", env.Kernel},
-		{"go", env.Go}, {"commit", env.Commit}, {"profile", env.Profile},
+		{"goos", "linux"},
+		{"pkg", "iomodels"},
+		{"cpu", env.CPU},
+		{"kernel", env.Kernel},
+		{"go", env.Go},
+		{"commit", env.Commit},
+		{"profile", env.Profile},
 	} {
 		if kv[1] != "" {
 			fmt.Fprintf(w, "%s: %s\n", kv[0], kv[1])

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ var limitFiles = map[string]string{
 	"ip_local_port_range": "/proc/sys/net/ipv4/ip_local_port_range",
 	"load_at_start":       "/proc/loadavg",
 	"pid_max":             "/proc/sys/kernel/pid_max",
+	"pids_max":            "/sys/fs/cgroup/pids.max",
 	"perf_event_paranoid": "/proc/sys/kernel/perf_event_paranoid",
 	"smt":                 "/sys/devices/system/cpu/smt/control",
 	"somaxconn":           "/proc/sys/net/core/somaxconn",
@@ -60,6 +62,9 @@ func Capture(programs Programs, now time.Time) (Env, error) {
 		if v := readSetting(path); v != "" {
 			env.Limits[name] = v
 		}
+	}
+	if n, ok := maxProcesses(); ok {
+		env.Limits["nproc"] = strconv.FormatUint(n, 10)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -191,6 +196,13 @@ func nofile() uint64 {
 		return 0
 	}
 	return lim.Max
+}
+
+// maxProcesses is how many threads the user may have; false: no bound.
+func maxProcesses() (uint64, bool) {
+	var lim unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NPROC, &lim)
+	return lim.Cur, err == nil && lim.Cur != unix.RLIM_INFINITY
 }
 
 // readSetting returns a kernel setting as one line, blanks single; empty if there is none.

@@ -154,7 +154,8 @@ func (opt runOptions) placement() (experiment.Placement, error) {
 		flag, list string
 		into       *[]int
 	}{
-		{"server-cpus", opt.server, &place.Server}, {"load-cpus", opt.load, &place.Load},
+		{"server-cpus", opt.server, &place.Server},
+		{"load-cpus", opt.load, &place.Load},
 		{"shared-cpus", opt.shared, &place.Shared},
 	} {
 		if c.list == "" {

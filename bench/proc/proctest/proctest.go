@@ -47,6 +47,7 @@ const (
 	RefusesConns = 668 // exits 2 with a word on standard error
 	InvalidConns = 669 // exits 3 with a summary
 	WrongConns   = 670 // prints what is not JSON
+	KilledConns  = 671 // is killed in mid-run
 )
 
 // Main plays a program if the binary was started under its name; otherwise it returns.
@@ -163,6 +164,9 @@ func load(args []string) int {
 	case RefusesConns:
 		fmt.Fprintln(os.Stderr, LastWords, "no such flag")
 		return 2
+	case KilledConns:
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
 	case WrongConns:
 		fmt.Println("not JSON")
 		return 0
