@@ -55,13 +55,15 @@ func (c *conn) HandleReady(r Readiness) {
 	c.proceed()
 }
 
-// proceed takes one step after the other until the connection has to wait for its peer.
+// proceed takes one step after the other, until a worker has the session or the peer has to move.
 func (c *conn) proceed() {
-	for range fairSteps {
+	for step := 0; !c.thinking; step++ {
 		owes := len(c.pending) > 0
 		switch {
-		case c.thinking:
-			return // the worker's result will call
+		case step == fairSteps: // the others first
+			c.touch()
+			c.loop.later(c)
+			return
 		case owes && c.canWrite:
 			c.pending = c.send(c.pending)
 		case owes: // back-pressure: who does not read is not read from
@@ -81,8 +83,6 @@ func (c *conn) proceed() {
 			return
 		}
 	}
-	c.touch(false)
-	c.loop.later(c)
 }
 
 // receive reads once, and has the session think about what came.
@@ -149,13 +149,12 @@ func (c *conn) send(out []byte) (rest []byte) {
 
 // rest waits for interest: the end of a turn.
 func (c *conn) rest(interest Readiness) {
-	owes := interest == Writable
 	l := c.loop
-	if l.closing && c.drops == 0 && !owes && c.session.Phase() == proto.Idle {
+	if l.closing && c.drops == 0 && interest != Writable && c.session.Phase() == proto.Idle {
 		c.close() // the server stops, and nothing is asked or owed
 		return
 	}
-	c.touch(owes)
+	c.touch()
 	if err := c.arm(interest); err != nil {
 		l.server.cfg.Log.Error("connection lost", "err", err)
 		c.close()
@@ -163,9 +162,9 @@ func (c *conn) rest(interest Readiness) {
 }
 
 // touch gives the peer time anew if it has made progress since the last time.
-func (c *conn) touch(owes bool) {
+func (c *conn) touch() {
 	if c.moved && c.drops == 0 {
-		wait := deadline.Waiting(c.session.Phase(), owes)
+		wait := deadline.Waiting(c.session.Phase(), len(c.pending) > 0)
 		c.loop.deadlines.Touch(int(c.slot), c.loop.tick(), wait, c.answered)
 	}
 	c.moved, c.answered = false, false

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -20,16 +21,17 @@ func each(t *testing.T, f func(t *testing.T, edge bool)) {
 	}
 }
 
-// block has the loop owe fd more than the sockets hold, and returns what was sent in total.
-func (r *rig) block(fd int) (sent int) {
+// block has the loop owe fd, the only connection, more than the sockets hold, and returns what
+// was sent.
+func (r *rig) block(fd int) (sent []byte) {
 	r.t.Helper()
 	c := r.only()
-	piece := make([]byte, 1<<20)
-	for len(c.pending) == 0 || c.canWrite {
+	rng := rand.NewChaCha8([32]byte{})
+	for piece := make([]byte, 1<<20); len(c.pending) == 0 || c.canWrite; {
+		rng.Read(piece)
 		n, _ := sock.Send(fd, piece)
-		sent += n
-		r.turn()
-		if sent > 100<<20 {
+		sent = append(sent, piece[:n]...)
+		if r.turn(); len(sent) > 100<<20 {
 			r.t.Fatal("100 MiB were echoed to a peer that does not read")
 		}
 	}
@@ -55,20 +57,68 @@ func TestBlockedPeerGetsAllAndGoesOn(t *testing.T) {
 	each(t, func(t *testing.T, edge bool) {
 		r := newRig(t, edge, servers.Config{Protocol: proto.Echo()})
 		fd := r.connect()
-		sent := r.block(fd)
+		c, sent := r.only(), r.block(fd)
+		other := r.connect()
+		chatter := strings.Repeat("x", servers.DefaultReadSize)
+		send(t, other, chatter) // the buffers that all share are used by somebody else meanwhile
+		r.want(other, chatter)
 		buf := make([]byte, 1<<20)
-		for got := 0; got < sent; {
+		for got := 0; got < len(sent); {
 			n, errno := r.hear(fd, buf)
-			if n <= 0 {
-				t.Fatalf("the stream ended after %d of %d bytes: %v", got, sent, errno)
+			if n <= 0 || !bytes.Equal(buf[:n], sent[got:got+n]) {
+				t.Fatalf("after %d of %d bytes the stream is not what it was: %v", got, len(sent), errno)
 			}
 			got += n
 		}
-		if r.only().pending != nil {
+		if c.pending != nil {
 			t.Error("the connection keeps its buffer although nothing is owed")
 		}
 		send(t, fd, "more")
 		r.want(fd, "more")
+	})
+}
+
+// FIN may come with the last bytes, in one event that is told once.
+func TestLastBytesAndFINTogether(t *testing.T) {
+	each(t, func(t *testing.T, edge bool) {
+		r := newRig(t, edge, servers.Config{Protocol: proto.Echo()})
+		fd := r.connect()
+		send(t, fd, "last")
+		must(t, unix.Shutdown(fd, unix.SHUT_WR))
+		r.turn()
+		r.want(fd, "last")
+		if n, errno := r.hear(fd, make([]byte, 10)); n != 0 || errno != 0 {
+			t.Errorf("then came %d bytes, %v; want FIN", n, errno)
+		}
+		r.wantOpen(0)
+	})
+}
+
+func TestDescriptorsAndSlotsAreReused(t *testing.T) {
+	each(t, func(t *testing.T, edge bool) {
+		limits := servers.Timeouts{Idle: time.Second}
+		r := newRig(t, edge, servers.Config{Protocol: proto.Echo(), Timeouts: limits})
+		for range 10 {
+			send(t, r.connect(), "x")
+			r.turn()
+			for _, fd := range r.peers {
+				unix.Close(fd)
+			}
+			r.peers = r.peers[:0]
+			for r.l.server.admitted.Load() > 0 {
+				r.turn()
+			}
+			r.pass(2 * limits.Idle) // nobody is left to be timed out
+		}
+		fd := r.connect()
+		send(t, fd, "y")
+		r.want(fd, "y")
+		if n := len(r.l.conns); n != 2 {
+			t.Errorf("one connection at a time has taken %d slots; want 1", n-1)
+		}
+		if r.log.Len() > 0 {
+			t.Errorf("the log says %s", r.log.String())
+		}
 	})
 }
 
@@ -98,6 +148,15 @@ func TestTimeouts(t *testing.T) {
 				r.pass(limits.Head / 4)
 			}
 		}, limits.Head / 4},
+		{"dribbles the second head", http, func(r *rig, fd int) {
+			send(r.t, fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			for _, b := range []string{"G", "E", "T"} {
+				r.turn()
+				r.pass(limits.Head / 4)
+				send(r.t, fd, b)
+			}
+			r.turn()
+		}, limits.Head / 2},
 		{"begins another head each time", http, func(r *rig, fd int) {
 			send(r.t, fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /")
 			r.turn()
@@ -129,6 +188,7 @@ func TestTimeouts(t *testing.T) {
 				r.wantOpen(1)
 				r.pass(2 * leeway)
 				r.wantOpen(0)
+				r.pass(time.Hour) // its deadlines are gone with it
 			})
 		})
 	}
@@ -181,184 +241,5 @@ func TestLinger(t *testing.T) {
 				r.wantOpen(tc.open)
 			})
 		})
-	}
-}
-
-func TestPanicClosesOneConnection(t *testing.T) {
-	fragile := protocol(&session{feed: func(out, in []byte) ([]byte, proto.Verdict) {
-		if string(in) == "break" {
-			panic("broken handler")
-		}
-		return append(out, in...), proto.Continue
-	}})
-	for _, offload := range []int{0, 1} {
-		r := newRig(t, false, servers.Config{Protocol: fragile, Offload: offload})
-		victim, other := r.connect(), r.connect()
-		send(t, victim, "break")
-		if n, errno := r.hear(victim, make([]byte, 10)); n != 0 || errno != 0 {
-			t.Errorf("offload %d: the victim received %d bytes, %v; want FIN", offload, n, errno)
-		}
-		send(t, other, "fine")
-		r.want(other, "fine")
-		if !strings.Contains(r.log.String(), "broken handler") {
-			t.Errorf("offload %d: the log does not say why: %q", offload, r.log.String())
-		}
-	}
-}
-
-// slow is a protocol whose handler waits until it is released, and then echoes.
-func slow() (p proto.Protocol, release chan struct{}) {
-	release = make(chan struct{})
-	return protocol(&session{feed: func(out, in []byte) ([]byte, proto.Verdict) {
-		<-release
-		return append(out, in...), proto.Continue
-	}}), release
-}
-
-// While a worker thinks, bytes that arrive must neither be fed nor make the loop spin.
-func TestOffloadPeerThatSpeaksMeanwhile(t *testing.T) {
-	each(t, func(t *testing.T, edge bool) {
-		p, release := slow()
-		r := newRig(t, edge, servers.Config{Protocol: p, Offload: 1})
-		fd := r.connect()
-		send(t, fd, "one")
-		r.turn()
-		send(t, fd, "two")
-		r.turn() // hears of it, and does not want to again
-		if n, err := r.l.demux.Dispatch(0); n != 0 || err != nil {
-			t.Errorf("a connection that cannot react was reported again (%d, %v): the loop spins", n, err)
-		}
-		close(release)
-		r.want(fd, "one")
-		r.want(fd, "two")
-		send(t, fd, "three")
-		r.want(fd, "three")
-	})
-}
-
-// A peer that resets while a worker thinks is found out when its reply cannot be sent; one that
-// is timed out or shut off meanwhile leaves a job that nobody waits for.
-func TestOffloadConnectionEndsMeanwhile(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		end  func(r *rig, fd int)
-	}{
-		{"reset by peer", func(r *rig, fd int) {
-			must(r.t, unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
-			must(r.t, unix.Dup2(r.connect(), fd)) // closes fd
-			r.turn()
-		}},
-		{"closed by us", func(r *rig, fd int) { r.only().close(); r.connect() }},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			each(t, func(t *testing.T, edge bool) {
-				p, release := slow()
-				r := newRig(t, edge, servers.Config{Protocol: p, Offload: 1})
-				fd := r.connect()
-				send(t, fd, "one")
-				r.turn()
-				tc.end(r, fd)
-				close(release)
-				for len(r.l.idle) == 0 { // the work has come back
-					r.turn()
-				}
-				r.wantOpen(1)
-				other := r.connect()
-				send(t, other, "two")
-				r.want(other, "two")
-			})
-		})
-	}
-}
-
-// Stop must answer what was asked, even if it is still unread in the socket; then all ends.
-func TestStopAnswersWhatIsInTheSocket(t *testing.T) {
-	each(t, func(t *testing.T, edge bool) {
-		r := newRig(t, edge, servers.Config{Protocol: proto.Echo()})
-		asking, idle := r.connect(), r.connect()
-		send(t, asking, "last words")
-		if !r.l.windDown() {
-			t.Error("idle connections are still open")
-		}
-		r.want(asking, "last words")
-		for _, fd := range []int{asking, idle} {
-			if n, errno := r.hear(fd, make([]byte, 10)); n != 0 || errno != 0 {
-				t.Errorf("at stop a peer saw %d bytes, %v; want FIN", n, errno)
-			}
-		}
-	})
-}
-
-func TestStopWaitsForTheGrace(t *testing.T) {
-	http := proto.HTTP(t.Context(), proto.Limits{})
-	r := newRig(t, false, servers.Config{Protocol: http, Grace: 5 * time.Second})
-	fd := r.connect()
-	send(t, fd, "GET /")
-	r.turn()
-	if r.l.windDown() {
-		t.Error("a connection in the middle of a head was closed at once")
-	}
-	r.pass(4 * time.Second)
-	if r.l.windDown() {
-		t.Error("it was closed within the grace")
-	}
-	r.pass(2 * time.Second)
-	if !r.l.windDown() {
-		t.Error("it is still open after the grace")
-	}
-}
-
-// Beyond MaxConns peers are told, and a crowd of them does not take away descriptors.
-func TestRefusedCrowd(t *testing.T) {
-	http := proto.HTTP(t.Context(), proto.Limits{})
-	r := newRig(t, false, servers.Config{Protocol: http, MaxConns: 1})
-	first := r.connect()
-	for range refusedMax {
-		r.connect()
-	}
-	if n := r.l.server.refused.Load(); n != refusedMax {
-		t.Errorf("%d refused connections linger; want %d", n, refusedMax)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	must(t, err)
-	r.peers = append(r.peers, fd)
-	unix.Connect(fd, &unix.SockaddrInet4{Port: r.addr.Port, Addr: [4]byte{127, 0, 0, 1}})
-	r.want(fd, string(http.Refusal))
-	if n := r.l.server.refused.Load(); n != refusedMax {
-		t.Errorf("%d refused connections linger after one more; want %d", n, refusedMax)
-	}
-	r.pass(lingerTime + 200*time.Millisecond)
-	if n := r.l.server.refused.Load(); n != 0 {
-		t.Errorf("%d refused connections linger for ever", n)
-	}
-	r.wantOpen(1)
-	send(t, first, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	if n, _ := r.hear(first, make([]byte, 1000)); n == 0 {
-		t.Error("the connection within the limit is no longer served")
-	}
-}
-
-// Out of descriptors: the loop must not spin, and must go on as soon as one is free.
-func TestAcceptPauses(t *testing.T) {
-	r := newRig(t, false, servers.Config{Protocol: proto.Echo()})
-	r.connect()
-	a := acceptor{r.l}
-	for resumed, resume := range map[string]func(){
-		"a connection closes": func() { r.only().close(); r.connect() },
-		"time passes":         func() { r.pass(2*acceptPause + 100*time.Millisecond) },
-	} {
-		a.pause(unix.EMFILE)
-		if got := r.l.demux.table[r.l.listener].interest; got != 0 {
-			t.Errorf("while accept pauses the listener's interest is %#x", got)
-		}
-		if resume(); r.l.demux.table[r.l.listener].interest != Readable {
-			t.Errorf("accept does not go on when %s", resumed)
-		}
-	}
-	for range 10 {
-		a.pause(unix.EMFILE)
-	}
-	if n := strings.Count(r.log.String(), "\n"); n != 1 {
-		t.Errorf("the log has %d lines about it; want 1 in a second", n)
 	}
 }

@@ -45,7 +45,7 @@ const (
 	refusedMax   = 64                    // refused connections that may linger, all loops together
 	idleMax      = 64                    // works kept for the next request
 	keepOutput   = 2 * proto.OutputBound // a larger output buffer is not kept
-	acceptPause  = time.Second / 20      // one tick at least, two at most
+	acceptPause  = deadline.Resolution   // at least; one tick more at most
 	silentLength = time.Second
 )
 

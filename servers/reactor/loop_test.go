@@ -99,9 +99,17 @@ func (r *rig) hear(fd int, buf []byte) (n int, errno unix.Errno) {
 func (r *rig) want(fd int, s string) {
 	r.t.Helper()
 	buf := make([]byte, len(s)+100)
-	n, errno := r.hear(fd, buf)
-	if string(buf[:n]) != s || errno != 0 {
-		r.t.Errorf("peer received %q, %v; want %q", buf[:n], errno, s)
+	got := 0
+	for got < len(s) {
+		n, errno := r.hear(fd, buf[got:])
+		if n == 0 {
+			r.t.Errorf("peer received %q, then the end (%v); want %q", buf[:got], errno, s)
+			return
+		}
+		got += n
+	}
+	if string(buf[:got]) != s {
+		r.t.Errorf("peer received %q; want %q", buf[:got], s)
 	}
 }
 
@@ -211,6 +219,9 @@ func TestEndlessTalkerDoesNotStarveOthers(t *testing.T) {
 			if talks == 0 {
 				t.Error("the talker has fallen silent")
 			}
+			r.l.closeAll() // it is still in that list
+			r.turn()
+			r.wantOpen(0)
 		})
 	}
 }

@@ -1,0 +1,201 @@
+package reactor
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers"
+	"iomodels/servers/deadline"
+	"iomodels/servers/proto"
+)
+
+func TestPanicClosesOneConnection(t *testing.T) {
+	fragile := protocol(&session{feed: func(out, in []byte) ([]byte, proto.Verdict) {
+		if string(in) == "break" {
+			panic("broken handler")
+		}
+		return append(out, in...), proto.Continue
+	}})
+	for _, offload := range []int{0, 1} {
+		r := newRig(t, false, servers.Config{Protocol: fragile, Offload: offload})
+		victim, other := r.connect(), r.connect()
+		send(t, victim, "break")
+		if n, errno := r.hear(victim, make([]byte, 10)); n != 0 || errno != 0 {
+			t.Errorf("offload %d: the victim received %d bytes, %v; want FIN", offload, n, errno)
+		}
+		send(t, other, "fine")
+		r.want(other, "fine")
+		if !strings.Contains(r.log.String(), "broken handler") {
+			t.Errorf("offload %d: the log does not say why: %q", offload, r.log.String())
+		}
+	}
+}
+
+// slow is a protocol whose handler waits until it is released, and then echoes. It answers
+// with an exclamation mark if it is run twice at a time.
+func slow() (p proto.Protocol, release chan struct{}) {
+	release = make(chan struct{})
+	var inside atomic.Int32
+	return protocol(&session{feed: func(out, in []byte) ([]byte, proto.Verdict) {
+		defer inside.Add(-1)
+		if inside.Add(1) > 1 {
+			return append(out, '!'), proto.Continue
+		}
+		<-release
+		return append(out, in...), proto.Continue
+	}}), release
+}
+
+// While a worker thinks, bytes that arrive must neither be fed nor make the loop spin.
+func TestOffloadPeerThatSpeaksMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, edge bool) {
+		p, release := slow()
+		limits := servers.Timeouts{Idle: time.Second}
+		r := newRig(t, edge, servers.Config{Protocol: p, Offload: 2, ReadSize: 3, Timeouts: limits})
+		fd := r.connect()
+		send(t, fd, "one") // fills the buffer: there might be more
+		r.turn()
+		r.pass(time.Hour) // who waits for our own handler is not idle
+		send(t, fd, "two")
+		r.turn() // hears of it, and does not want to again
+		if n, err := r.l.demux.Dispatch(0); n != 0 || err != nil {
+			t.Errorf("a connection that cannot react was reported again (%d, %v): the loop spins", n, err)
+		}
+		close(release)
+		r.want(fd, "one")
+		r.want(fd, "two")
+		r.wantOpen(1)
+	})
+}
+
+// A peer that resets while a worker thinks is found out when its reply cannot be sent; one that
+// is timed out or shut off meanwhile leaves a job that nobody waits for.
+func TestOffloadConnectionEndsMeanwhile(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		end  func(r *rig, fd int)
+	}{
+		{"reset by peer", func(r *rig, fd int) {
+			must(r.t, unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
+			must(r.t, unix.Dup2(r.connect(), fd)) // closes fd
+			r.turn()
+		}},
+		{"closed by us", func(r *rig, fd int) { r.only().close(); r.connect() }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			each(t, func(t *testing.T, edge bool) {
+				p, release := slow()
+				r := newRig(t, edge, servers.Config{Protocol: p, Offload: 1})
+				fd := r.connect()
+				send(t, fd, "one")
+				r.turn()
+				tc.end(r, fd)
+				close(release)
+				for len(r.l.idle) == 0 { // the work has come back
+					r.turn()
+				}
+				r.wantOpen(1)
+				other := r.connect()
+				send(t, other, "two")
+				r.want(other, "two")
+			})
+		})
+	}
+}
+
+// Stop must answer what was asked, even if it is still unread in the socket; then all ends.
+func TestStopAnswersWhatIsInTheSocket(t *testing.T) {
+	each(t, func(t *testing.T, edge bool) {
+		r := newRig(t, edge, servers.Config{Protocol: proto.Echo()})
+		asking, idle := r.connect(), r.connect()
+		send(t, asking, "last words")
+		if !r.l.windDown() {
+			t.Error("idle connections are still open")
+		}
+		r.want(asking, "last words")
+		for _, fd := range []int{asking, idle} {
+			if n, errno := r.hear(fd, make([]byte, 10)); n != 0 || errno != 0 {
+				t.Errorf("at stop a peer saw %d bytes, %v; want FIN", n, errno)
+			}
+		}
+	})
+}
+
+func TestStopWaitsForTheGrace(t *testing.T) {
+	http := proto.HTTP(t.Context(), proto.Limits{})
+	r := newRig(t, false, servers.Config{Protocol: http, Grace: 5 * time.Second})
+	fd := r.connect()
+	send(t, fd, "GET /")
+	r.turn()
+	if r.l.windDown() {
+		t.Error("a connection in the middle of a head was closed at once")
+	}
+	r.pass(4 * time.Second)
+	if r.l.windDown() {
+		t.Error("it was closed within the grace")
+	}
+	r.pass(2 * time.Second)
+	if !r.l.windDown() {
+		t.Error("it is still open after the grace")
+	}
+}
+
+// Beyond MaxConns peers are told, and a crowd of them does not take away descriptors.
+func TestRefusedCrowd(t *testing.T) {
+	http := proto.HTTP(t.Context(), proto.Limits{})
+	r := newRig(t, false, servers.Config{Protocol: http, MaxConns: 1})
+	first := r.connect()
+	for range refusedMax {
+		r.connect()
+	}
+	if n := r.l.server.refused.Load(); n != refusedMax {
+		t.Errorf("%d refused connections linger; want %d", n, refusedMax)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	must(t, err)
+	r.peers = append(r.peers, fd)
+	unix.Connect(fd, &unix.SockaddrInet4{Port: r.addr.Port, Addr: [4]byte{127, 0, 0, 1}})
+	r.want(fd, string(http.Refusal))
+	if n := r.l.server.refused.Load(); n != refusedMax {
+		t.Errorf("%d refused connections linger after one more; want %d", n, refusedMax)
+	}
+	r.pass(lingerTime + 200*time.Millisecond)
+	if n := r.l.server.refused.Load(); n != 0 {
+		t.Errorf("%d refused connections linger for ever", n)
+	}
+	r.wantOpen(1)
+	send(t, first, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if n, _ := r.hear(first, make([]byte, 1000)); n == 0 {
+		t.Error("the connection within the limit is no longer served")
+	}
+}
+
+// Out of descriptors: the loop must not spin, and must go on as soon as one is free.
+func TestAcceptPauses(t *testing.T) {
+	r := newRig(t, false, servers.Config{Protocol: proto.Echo()})
+	a := acceptor{r.l}
+	for resumed, resume := range map[string]func(){
+		"a connection closes": func() { r.only().close() },
+		"time passes":         func() { r.pass(3 * deadline.Resolution) },
+	} {
+		r.connect()
+		a.pause(unix.EMFILE)
+		if got := r.l.demux.table[r.l.listener].interest; got != 0 {
+			t.Errorf("while accept pauses the listener's interest is %#x", got)
+		}
+		if resume(); r.l.demux.table[r.l.listener].interest != Readable {
+			t.Errorf("accept does not go on when %s", resumed)
+		}
+		r.l.closeAll()
+	}
+	for range 10 {
+		a.pause(unix.EMFILE)
+	}
+	if n := strings.Count(r.log.String(), "\n"); n != 1 {
+		t.Errorf("the log has %d lines about it; want 1 in a second", n)
+	}
+}
