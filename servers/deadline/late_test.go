@@ -1,8 +1,6 @@
 package deadline
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestLate(t *testing.T) {
 	p := Policy{Idle: 10 * Resolution, Head: 20 * Resolution, Write: 30 * Resolution}
@@ -21,13 +19,16 @@ func TestLate(t *testing.T) {
 			{now: 119, wait: Request}, {now: 120, wait: Request, due: true},
 		},
 		"a head is bounded as a whole": {
-			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true}, {now: 121, wait: Rest, moved: true, due: true},
+			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true},
+			{now: 121, wait: Rest, moved: true, due: true},
 		},
 		"the head after an answer is a new one": {
-			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true, answered: true}, {now: 121, wait: Rest, moved: true},
+			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true, answered: true},
+			{now: 121, wait: Rest, moved: true},
 		},
 		"another wait, another deadline": {
-			{now: 100, wait: Request}, {now: 105, wait: Peer}, {now: 111, wait: Peer}, {now: 136, wait: Peer, due: true},
+			{now: 100, wait: Request}, {now: 105, wait: Peer}, {now: 111, wait: Peer},
+			{now: 136, wait: Peer, due: true},
 		},
 		"a handler may take its time": {
 			{now: 100, wait: None}, {now: 100_000, wait: None}, {now: 100_000, wait: Request},

@@ -8,8 +8,8 @@
 // Nothing of package proto runs here but the table of routes and the work behind them, so this
 // model compares whole servers, not I/O.
 //
-//	accept ──▶ a worker ─┬─▶ read the head and the body, wait for them   (parking in the runtime)
-//	                     │   the handler: this package                   (on the same goroutine)
+//	accept ──▶ a worker ─┬─▶ read head and body, wait for them   (parking in the runtime)
+//	                     │   the handler: this package           (on the same goroutine)
 //	                     └── write the answer, unless another request is buffered already
 //
 // # Who does the I/O

@@ -37,7 +37,8 @@ type conn struct {
 	gone     bool          // closed
 	touched  bool          // input came since the last sweep
 	answered bool          // and there was output
-	queued   int           // output that gnet held at the last sweep
+	given    uint64        // bytes of output handed to gnet
+	sent     uint64        // those that had left its queue at the last sweep
 	late     deadline.Late
 }
 
@@ -109,6 +110,7 @@ func (k *conn) fed(job *offload.Job) {
 	}
 	k.verdict, k.phase = job.Verdict, k.session.Phase()
 	k.touched, k.answered = true, k.answered || len(job.Out) > 0
+	k.given += uint64(len(job.Out))
 }
 
 // bounded closes a connection of which too much is held.
@@ -177,7 +179,9 @@ func (k *conn) overdue(now deadline.Tick) bool {
 	if k.busy || k.shut {
 		wait = deadline.None
 	}
-	moved, answered := k.touched || queued != k.queued, k.answered
-	k.touched, k.answered, k.queued = false, false, queued
+	sent := k.given - uint64(queued)
+	// While output is owed, only output counts: a peer that sends and does not read has stalled.
+	moved, answered := sent != k.sent || k.touched && queued == 0, k.answered
+	k.touched, k.answered, k.sent = false, false, sent
 	return k.late.Look(deadline.Policy(k.loop.cfg.Timeouts), now, wait, moved, answered)
 }

@@ -58,7 +58,7 @@ func Model() servers.Model {
 		},
 		KnownLimits: []servers.KnownLimit{
 			{Case: "back-pressure", Reason: unbounded},
-			{Case: "write-timeout", Reason: "it strikes only when the peer stops sending: " + unbounded},
+			{Case: "write-timeout", Reason: "until it strikes, all that the peer sends is taken: " + unbounded},
 			{Case: "half-close", Reason: dropped},
 			{Case: "half-close-slow-reader", Reason: unbounded + "; and " + dropped},
 		},

@@ -75,7 +75,7 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	for _, next := range []<-chan struct{}{s.running, ctx.Done()} {
 		select {
 		case err := <-ended: // nil if accept failed: then only the log knows why
-			return fmt.Errorf("gnet on %s ended by itself: %w, its last error: %v", addr, err, s.log.last.Load())
+			return fmt.Errorf("gnet on %s ended by itself: %w, last error: %v", addr, err, s.log.last.Load())
 		case <-next:
 		}
 	}

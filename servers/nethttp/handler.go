@@ -53,7 +53,7 @@ func readBody(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
 		return &http.MaxBytesError{Limit: proto.DefaultBody}
 	}
 	var to io.Writer = buf // it grows with what arrives, not with what was announced
-	if route, _ := proto.Lookup(r.URL.EscapedPath()); route != proto.EchoRoute || r.Method != http.MethodPost {
+	if route, _ := proto.Lookup(r.URL.EscapedPath()); route != proto.EchoRoute || !allowed(route, r.Method) {
 		to = io.Discard
 	}
 	_, err := io.Copy(to, http.MaxBytesReader(w, r.Body, proto.DefaultBody))

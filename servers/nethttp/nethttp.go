@@ -59,7 +59,7 @@ func Model() servers.Model {
 			Copies:  "one through each buffer; a body is collected before it is echoed",
 			Sockets: "as sock.Tune",
 			Parser:  "net/http's",
-			Handler: "on the connection's goroutine, while a second one reads ahead; with --offload on a worker",
+			Handler: "on the connection's goroutine, a second one reads ahead; with --offload on a worker",
 		},
 		Serve: serve,
 	}
