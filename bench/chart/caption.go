@@ -31,7 +31,7 @@ func duration(groups []*cells.Group) string {
 // notes lists what a chart of the metric does not show, and what it shows with a doubt. Models
 // with the same reason share a line; where names the place of a group in the chart.
 func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) string) []string {
-	missing, thin, doubtful := &roster{}, &roster{}, &roster{}
+	missing, thin, doubtful, suspect := &roster{}, &roster{}, &roster{}, &roster{}
 	for _, g := range groups {
 		gap := g.Gap(m)
 		switch {
@@ -43,12 +43,17 @@ func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) strin
 		}
 		if h := g.Health(); !h.Sound() {
 			doubtful.add(h.Remark(), g.Cell.Model, where(g))
+		} else if m.Timed {
+			for _, reason := range h.Suspect {
+				suspect.add(reason, g.Cell.Model, where(g))
+			}
 		}
 	}
 	var out []string
 	out = append(out, missing.lines("Not drawn")...)
 	out = append(out, thin.lines("Fewer blocks")...)
-	return append(out, doubtful.lines("Read with care")...)
+	out = append(out, doubtful.lines("Read with care")...)
+	return append(out, suspect.lines("Suspect, says the generator of itself")...)
 }
 
 // atConns places a group by its connections.

@@ -87,7 +87,7 @@ func marked(g *cells.Group, m cells.Metric) string {
 	if !g.Sustained() {
 		text += " " + notSustained
 	}
-	if !g.Health().Sound() {
+	if h := g.Health(); !h.Sound() || len(h.Suspect) > 0 {
 		text += " " + withCare
 	}
 	return text

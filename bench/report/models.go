@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,7 +67,7 @@ func (v view) limits() string {
 // shows only what worked cannot be trusted.
 func (v view) trouble() string {
 	var parts []string
-	for _, t := range []Titled{v.absences(), v.doubts(), v.warnings()} {
+	for _, t := range []Titled{v.absences(), v.doubts(), v.suspicions(), v.warnings()} {
 		if !t.Table.Empty() {
 			parts = append(parts, t.Markdown())
 		}
@@ -86,9 +87,7 @@ func (v view) absences() Titled {
 		}
 		var reasons []string
 		for _, r := range g.Out {
-			if why := cells.Why(r); !slices.Contains(reasons, why) {
-				reasons = append(reasons, why)
-			}
+			reasons = addOnce(reasons, cells.Why(r))
 		}
 		skipped := len(g.Out) > 0 && g.Out[0].Skipped != "" // one record stands for all blocks
 		if missing := g.Planned - len(g.OK) - len(g.Out); missing > 0 && !skipped {
@@ -114,6 +113,40 @@ func (v view) doubts() Titled {
 	return Titled{Title: "Read with care", Table: t}
 }
 
+// suspicions lists why the generator found its own figures suspect, a row per reason: speed
+// and times of these cells are to be used with the reason in mind; their cost holds.
+func (v view) suspicions() Titled {
+	t := table.New("<reason, numbers left out", "cells", "<models", "<loads")
+	type entry struct {
+		cells         int
+		models, loads []string
+	}
+	seen := map[string]*entry{}
+	for _, g := range v.set.Groups(every) {
+		for _, reason := range g.Health().Suspect {
+			if seen[reason] == nil {
+				seen[reason] = &entry{}
+			}
+			e := seen[reason]
+			e.cells++
+			e.models = addOnce(e.models, g.Cell.Model)
+			e.loads = addOnce(e.loads, cells.ScenarioOf(g.Cell).String())
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(seen)) {
+		e := seen[reason]
+		t.Add(reason, fmt.Sprint(e.cells), strings.Join(e.models, ", "), strings.Join(e.loads, "; "))
+	}
+	return Titled{Title: "Suspect by the generator's own verdict", Table: t}
+}
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
 // warnings lists what the run said beside its figures, each text once.
 func (v view) warnings() Titled {
 	t := table.New("<warning", "measurements", "<models")
@@ -131,9 +164,7 @@ func (v view) warnings() Titled {
 				seen[w], order = e, append(order, w)
 			}
 			e.count++
-			if !slices.Contains(e.models, r.Cell.Model) {
-				e.models = append(e.models, r.Cell.Model)
-			}
+			e.models = addOnce(e.models, r.Cell.Model)
 		}
 	}
 	for _, w := range v.run.Warnings {

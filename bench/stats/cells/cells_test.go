@@ -222,13 +222,13 @@ func TestHealthAddsUpWhatWentWrong(t *testing.T) {
 	g.OK[0].Load.Requests.Errors = map[string]uint64{"reset": 2}
 	g.OK[1].Load.Requests.Errors = map[string]uint64{"reset": 1}
 	g.OK[1].Load.Requests.Timeouts = 7
-	g.OK[1].Load.Verdict, g.OK[1].Load.Reasons = "suspect", []string{"generator busy"}
+	g.OK[1].Load.Verdict, g.OK[1].Load.Reasons = "invalid", []string{"late by 12 ms"}
 	g.OK[1].Load.Connections.Peak = 9
 	h := g.Health()
-	if h.Sound() || h.Failures() != 10 || h.Verdict != "suspect" || h.Peak != 9 {
+	if h.Sound() || h.Failures() != 10 || h.Verdict != "invalid" || h.Peak != 9 {
 		t.Errorf("health %+v", h)
 	}
-	for _, part := range []string{"timeout 7, reset 3", "9 of 10 connections", "suspect (generator busy)"} {
+	for _, part := range []string{"timeout 7, reset 3", "9 of 10 connections", "verdict: late by 12 ms"} {
 		if !strings.Contains(h.Remark(), part) {
 			t.Errorf("remark %q lacks %q", h.Remark(), part)
 		}
@@ -246,6 +246,24 @@ func TestWhatAModelDoesNotSpeakIsNoGap(t *testing.T) {
 		if len(g.OK) != 2 {
 			t.Errorf("%+v: %d blocks", g.Cell, len(g.OK))
 		}
+	}
+}
+
+// TestSuspectIsSound: a suspect generator spoils times, not cost; its reason is said once for
+// blocks that differ by numbers only.
+func TestSuspectIsSound(t *testing.T) {
+	g := &cells.Group{OK: []record.Record{measured(1, "m", 0, 10), measured(2, "m", 1, 10)}}
+	for i := range g.OK {
+		g.OK[i].Load.Verdict = "suspect"
+		g.OK[i].Load.Reasons = []string{[]string{"a loop waited 12.5 %", "a loop waited 7 %"}[i]}
+	}
+	h := g.Health()
+	if !h.Sound() || h.Remark() != "" || !slices.Equal(h.Suspect, []string{"a loop waited … %"}) {
+		t.Errorf("health %+v", h)
+	}
+	g.OK[0].Load.Verdict = ""
+	if h := g.Health(); h.Sound() || !strings.Contains(h.Remark(), "it gave none") {
+		t.Errorf("a block without a verdict passed: %+v", h)
 	}
 }
 

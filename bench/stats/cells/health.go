@@ -3,18 +3,21 @@ package cells
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"iomodels/bench/record"
 )
 
-// Health is what went wrong in the measured blocks of a group, added up: the figures of a
-// group that is not sound are shown, and marked.
+// Health is what went wrong in the measured blocks of a group, added up. The figures of a
+// group that is not sound are shown, and marked. One that is merely suspect is sound: its cost
+// holds, and its speed and times are to be used with the reason in mind.
 type Health struct {
 	Blocks       int
 	Verdict      string            // the generator's worst verdict on itself: valid, suspect or invalid
-	Reasons      []string          // why it is not valid, each once
+	Invalid      []string          // reasons of blocks that were judged invalid, each once
+	Suspect      []string          // reasons of blocks that were judged suspect, numbers left out
 	Requests     map[string]uint64 // failed requests by class, time-outs and unanswered ones included
 	Connects     map[string]uint64 // failed connects by class
 	ClosedByPeer uint64            // connections that the server closed unasked
@@ -34,12 +37,7 @@ const (
 func (g *Group) Health() Health {
 	h := Health{Blocks: len(g.OK), Requests: map[string]uint64{}, Connects: map[string]uint64{}}
 	for i, r := range g.OK {
-		h.Verdict = worse(h.Verdict, r.Load.Verdict)
-		for _, reason := range r.Load.Reasons {
-			if !slices.Contains(h.Reasons, reason) {
-				h.Reasons = append(h.Reasons, reason)
-			}
-		}
+		h.judge(r.Load.Verdict, r.Load.Reasons)
 		addTo(h.Requests, r.Load.Requests.Errors)
 		addTo(h.Requests, map[string]uint64{
 			"timeout": r.Load.Requests.Timeouts, "unanswered": r.Load.Requests.InFlight,
@@ -55,6 +53,39 @@ func (g *Group) Health() Health {
 	return h
 }
 
+// judge takes in the generator's verdict on one block; none at all is not a good one.
+func (h *Health) judge(verdict string, reasons []string) {
+	if verdict == "" {
+		verdict, reasons = invalid, []string{"it gave none"}
+	}
+	if slices.Index(verdicts(), verdict) > slices.Index(verdicts(), h.Verdict) {
+		h.Verdict = verdict
+	}
+	for _, reason := range reasons {
+		if verdict == invalid {
+			h.Invalid = addOnce(h.Invalid, reason)
+		} else {
+			h.Suspect = addOnce(h.Suspect, withoutNumbers(reason))
+		}
+	}
+}
+
+// verdicts lists the verdicts, the best first.
+func verdicts() []string { return []string{"", valid, suspect, invalid} }
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// withoutNumbers makes one reason of those that differ by their figures only, so that it can
+// be said once for many cells.
+func withoutNumbers(reason string) string {
+	return regexp.MustCompile(`\d[\d.,]*`).ReplaceAllString(reason, "…")
+}
+
 func addTo(sum, more map[string]uint64) {
 	for class, n := range more {
 		if n > 0 {
@@ -63,22 +94,13 @@ func addTo(sum, more map[string]uint64) {
 	}
 }
 
-// worse returns the worse of two verdicts; a record without one is not called valid.
-func worse(a, b string) string {
-	rank := func(v string) int { return slices.Index([]string{"", valid, suspect, invalid}, v) }
-	if rank(a) >= rank(b) {
-		return a
-	}
-	return b
-}
-
 // Failures is the number of failed requests and connects together.
 func (h Health) Failures() uint64 { return total(h.Requests) + total(h.Connects) }
 
-// Sound reports whether the figures may be read without a mark: no failure, every connection
-// up, and a generator that was not the bottleneck.
+// Sound reports whether the figures describe what was planned: no failure, every connection
+// up, and no block that the generator judged invalid.
 func (h Health) Sound() bool {
-	return h.Blocks > 0 && h.Failures() == 0 && h.Verdict == valid && h.Peak >= h.Target
+	return h.Blocks > 0 && h.Failures() == 0 && h.Peak >= h.Target && h.Verdict != invalid
 }
 
 func total(classes map[string]uint64) (sum uint64) {

@@ -15,6 +15,7 @@ type Metric struct {
 	Unit       Unit
 	Per        string // what it is a figure of, for axis titles: "per request"
 	Lower      bool   // a lower value is better
+	Timed      bool   // speed or time, which a generator that had to wait spoils; cost is not
 	Definition string // for the reader of the report, one sentence
 	// Of computes the figure; false: this record does not have it.
 	Of func(record.Record) (float64, bool)
@@ -44,7 +45,7 @@ func Metrics() []Metric {
 // Throughput is verified replies per second.
 func Throughput() Metric {
 	return Metric{
-		Name: "req/s", Unit: Rate,
+		Name: "req/s", Unit: Rate, Timed: true,
 		Definition: "Whole, verified replies per second of the measured window.",
 		Of:         func(r record.Record) (float64, bool) { return r.Load.RatePerS, r.Load.ElapsedS > 0 },
 	}
@@ -59,7 +60,7 @@ func latencies() []Metric {
 // Response is a percentile of the response time, from the intended send to the last byte.
 func Response(q float64) Metric {
 	return Metric{
-		Name: PercentileName(q), Unit: Seconds, Lower: true,
+		Name: PercentileName(q), Unit: Seconds, Lower: true, Timed: true,
 		Definition: "Response time that " + share(q) + " of the requests stay within, from the intended " +
 			"send to the last byte of the reply; taken inside each block, reported where at least " +
 			Count.Tick(MinTail) + " samples lie beyond it.",
@@ -70,7 +71,7 @@ func Response(q float64) Metric {
 // Connect is a percentile of the time from connect() to the connection.
 func Connect(q float64) Metric {
 	return Metric{
-		Name: "connect " + PercentileName(q), Unit: Seconds, Lower: true,
+		Name: "connect " + PercentileName(q), Unit: Seconds, Lower: true, Timed: true,
 		Definition: "Time that " + share(q) + " of the connects stay within, from connect() to the " +
 			"connection.",
 		Of: func(r record.Record) (float64, bool) { return percentile(r.Load.Connect, q) },
@@ -101,7 +102,7 @@ func costs() []Metric {
 func perRequest(of func(record.Record) (float64, bool)) func(record.Record) (float64, bool) {
 	return func(r record.Record) (float64, bool) {
 		total, ok := of(r)
-		if n := r.Load.Requests.OK; ok && n > 0 {
+		if n := r.Replies(); ok && n > 0 {
 			return total / float64(n), true
 		}
 		return 0, false

@@ -44,7 +44,7 @@ func BlocksNote(groups []*Group) string {
 		least, most, level(least), level(most))
 }
 
-// Remark says what is not sound about a group's figures, "" if nothing is.
+// Remark says what is not sound about a group's figures, "" if nothing is; with the numbers.
 func (h Health) Remark() string {
 	var parts []string
 	if len(h.Requests) > 0 {
@@ -56,21 +56,10 @@ func (h Health) Remark() string {
 	if h.Peak < h.Target {
 		parts = append(parts, fmt.Sprintf("%d of %d connections at the peak", h.Peak, h.Target))
 	}
-	if h.Verdict != valid {
-		text := "the generator's verdict is " + orUnknown(h.Verdict)
-		if len(h.Reasons) > 0 {
-			text += " (" + strings.Join(h.Reasons, "; ") + ")"
-		}
-		parts = append(parts, text)
+	if h.Verdict == invalid {
+		parts = append(parts, "invalid by the generator's own verdict: "+strings.Join(h.Invalid, "; "))
 	}
 	return strings.Join(parts, "; ")
-}
-
-func orUnknown(verdict string) string {
-	if verdict == "" {
-		return "missing"
-	}
-	return verdict
 }
 
 // Gap says why the metric of a group has no figure, or fewer blocks than it was meant to
