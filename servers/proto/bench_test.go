@@ -1,8 +1,8 @@
 package proto
 
 import (
-	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -33,14 +33,14 @@ func benchmarkFeed(b *testing.B, request string) {
 func BenchmarkFeedGET(b *testing.B)        { benchmarkFeed(b, plainGET) }
 func BenchmarkFeedBrowserGET(b *testing.B) { benchmarkFeed(b, browserGET) }
 func BenchmarkFeedPipelined16(b *testing.B) {
-	benchmarkFeed(b, string(bytes.Repeat([]byte(plainGET), 16)))
+	benchmarkFeed(b, strings.Repeat(plainGET, 16))
 }
 
 func BenchmarkFeedEcho(b *testing.B) {
 	for _, size := range []int{64, 4 << 10, 64 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			benchmarkFeed(b, fmt.Sprintf("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s",
-				size, bytes.Repeat([]byte("e"), size)))
+				size, strings.Repeat("e", size)))
 		})
 	}
 }
@@ -51,7 +51,7 @@ func BenchmarkFeedDrip(b *testing.B) {
 	for _, length := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprint(length), func(b *testing.B) {
 			s := HTTP(b.Context(), Limits{}).New()
-			in := []byte("GET / HTTP/1.1\r\nHost: x\r\nX: " + string(bytes.Repeat([]byte("v"), length)) + "\r\n\r\n")
+			in := []byte("GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("v", length) + "\r\n\r\n")
 			out := make([]byte, 0, 1<<10)
 			b.ReportAllocs()
 			for b.Loop() {

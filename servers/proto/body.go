@@ -22,15 +22,22 @@ type account struct {
 	owes   atomic.Int64
 }
 
+// take takes n bytes out of the budget, if it has them. Taking first and looking then would make
+// others, who need less, find nothing for a moment.
 func (a *account) take(n int64) bool {
-	if a.budget.Add(-n) < 0 {
-		a.budget.Add(n)
-		return false
+	for {
+		left := a.budget.Load()
+		if left < n {
+			return false
+		}
+		if a.budget.CompareAndSwap(left, left-n) {
+			a.owes.Add(n)
+			return true
+		}
 	}
-	a.owes.Add(n)
-	return true
 }
 
+// settle gives back all that was taken. It may be called again.
 func (a *account) settle() { a.budget.Add(a.owes.Swap(0)) }
 
 // maxPooledBody keeps the pool from hoarding: a larger buffer goes to the garbage collector.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -41,6 +43,34 @@ func TestBodyBudget(t *testing.T) {
 			t.Fatalf("%d left after the session was forgotten", srv.bodies.budget.Load())
 		}
 		runtime.GC()
+	}
+}
+
+// TestSharedBudget: sessions are used by one goroutine each, what they share by all of them.
+func TestSharedBudget(t *testing.T) {
+	const budget = 40_000
+	srv := newServer(t.Context(), Limits{BodyBudget: budget})
+	in := []byte(postOf(strings.Repeat("b", 5000)))
+	var served, refused atomic.Int64
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			for range 100 {
+				switch _, v := drive(srv.newSession(), in, []int{1000, 2000, 5000}); v {
+				case Continue:
+					served.Add(1)
+				case Linger:
+					refused.Add(1)
+				}
+				if srv.bodies.budget.Load() < 0 {
+					t.Error("the budget is overdrawn")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left := srv.bodies.budget.Load(); left != budget || served.Load() == 0 || served.Load()+refused.Load() != 2000 {
+		t.Errorf("%d left, %d served, %d refused", left, served.Load(), refused.Load())
 	}
 }
 

@@ -4,7 +4,7 @@ package proto
 // the defaults are meant for a server that strangers can reach. A negative limit means zero, and
 // the four that are int stop at 1 GiB.
 type Limits struct {
-	RequestLine int   // bytes of the request line without CRLF, 8 KiB; beyond: 414, or 501 for the method alone
+	RequestLine int   // bytes of the request line without CRLF, 8 KiB; beyond: 414 (a method: 501)
 	HeaderBytes int   // bytes of all field lines of a head, 16 KiB; beyond: 431. Trailers have the same bound
 	Headers     int   // field lines of a head, 100; beyond: 431. Trailers have the same bound
 	Body        int   // bytes of one request body, 16 MiB; beyond: 413

@@ -40,9 +40,13 @@ type Phase uint8
 
 // The phases.
 const (
-	Idle Phase = iota // between requests: the idle time-out applies
-	Head              // a request head has begun: the head time-out bounds the whole head
-	Body              // a body is arriving, or more output is owed (Again): the write time-out bounds each silence
+	// Idle: between requests; the idle time-out applies.
+	Idle Phase = iota
+	// Head: a request head has begun; the head time-out bounds the whole head.
+	Head
+	// Body: a body is arriving, or more output is owed (Again); the write time-out bounds each
+	// silence of the peer.
+	Body
 )
 
 // OutputBound is how many bytes of output one Feed may have appended when it begins another

@@ -87,15 +87,15 @@ func (s *session) respond(out, body []byte) []byte {
 	r := &s.req
 	switch {
 	case r.method == unknownMethod:
-		return s.failure(out, "501 Not Implemented", "the method is unknown", "")
+		return s.notice(out, "501 Not Implemented", "the method is unknown", "")
 	case r.has(asterisk):
-		return s.failure(out, "200 OK", "", "GET, HEAD, POST, OPTIONS")
+		return s.notice(out, "200 OK", "", "GET, HEAD, POST, OPTIONS")
 	case r.route == NoRoute:
-		return s.failure(out, "404 Not Found", "there is nothing here", "")
+		return s.notice(out, "404 Not Found", "there is nothing here", "")
 	case r.method == optionsMethod:
-		return s.failure(out, "200 OK", "", r.route.Allow())
+		return s.notice(out, "200 OK", "", r.route.Allow())
 	case !r.allowed():
-		return s.failure(out, "405 Method Not Allowed", "not with this method", r.route.Allow())
+		return s.notice(out, "405 Method Not Allowed", "not with this method", r.route.Allow())
 	case r.route == EchoRoute:
 		if s.body == nil {
 			out = s.head(out, s.clock.now.Load().octets, int64(len(body)))
@@ -161,7 +161,8 @@ func (s *session) head(out, start []byte, length int64) []byte {
 	return s.endHead(out)
 }
 
-// endHead ends the line of Content-Length and the head, and says what becomes of the connection, where the version does not say it already.
+// endHead ends the line of Content-Length and the head, and says what becomes of the connection
+// where the version does not say it already.
 func (s *session) endHead(out []byte) []byte {
 	switch s.req.flags & (keepAlive | http10) {
 	case keepAlive: // and HTTP/1.1: what both sides assume anyway
@@ -172,8 +173,9 @@ func (s *session) endHead(out []byte) []byte {
 	return append(out, "\r\n"+closeField+"\r\n"...)
 }
 
-// failure appends a short answer in words; allow is the value of Allow, or empty.
-func (s *session) failure(out []byte, status, why, allow string) []byte {
+// notice appends a short answer in words, or without any if why is empty. allow is the value of
+// Allow, or empty.
+func (s *session) notice(out []byte, status, why, allow string) []byte {
 	out = append(out, "HTTP/1.1 "...)
 	out = append(out, status...)
 	out = append(out, "\r\n"...)
@@ -204,7 +206,7 @@ func (s *session) failure(out []byte, status, why, allow string) []byte {
 // peer may still be sending it, so the model has to linger.
 func (s *session) refuse(out []byte, f fault) []byte {
 	s.req.flags &^= keepAlive
-	out = s.failure(out, faults[f].status, faults[f].why, "")
+	out = s.notice(out, faults[f].status, faults[f].why, "")
 	s.end(Linger)
 	return out
 }

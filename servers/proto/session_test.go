@@ -117,7 +117,8 @@ func TestIdleSessionIsSmall(t *testing.T) {
 // where it should, and all answers must come.
 func TestOutputIsBounded(t *testing.T) {
 	srv := newServer(t.Context(), Limits{})
-	if out := feed(t, srv.newSession(), postOf(strings.Repeat("e", 1<<20)), Again); len(out) > OutputBound+pieceSize {
+	long := postOf(strings.Repeat("e", 1<<20))
+	if out := feed(t, srv.newSession(), long, Again); len(out) > OutputBound+pieceSize {
 		t.Fatalf("one Feed of a long body appended %d bytes", len(out))
 	}
 	s := srv.newSession()
@@ -209,7 +210,8 @@ func TestPhase(t *testing.T) {
 		want Phase
 	}{
 		{"", Idle}, {"\r\n", Idle}, {"\r\n\r\n", Idle}, {"\r", Head}, {"G", Head},
-		{"GET / HTTP/1.1\r\n", Head}, {"GET / HTTP/1.1\r\nHost: x\r\n\r", Head}, {hello, Idle}, {hello + "G", Head},
+		{"GET / HTTP/1.1\r\n", Head}, {"GET / HTTP/1.1\r\nHost: x\r\n\r", Head},
+		{hello, Idle}, {hello + "G", Head},
 		{postOf("12345")[:len(postOf("12345"))-5], Body}, {postOf("12345")[:len(postOf("12345"))-1], Body},
 		{postOf("12345"), Idle}, {chunked, Body}, {chunked + "5", Body}, {chunked + "5\r\n", Body},
 		{chunked + "1\r\na", Body}, {chunked + "0\r\n", Body}, {chunked + "0\r\nX: a", Body},
@@ -307,8 +309,9 @@ func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := HTTP(t.Context(), Limits{}).New()
 		for range 3 {
-			if want := time.Now().UTC().Format(http.TimeFormat); !strings.Contains(feed(t, s, hello, Continue), want) {
-				t.Errorf("the date is not %s", want)
+			want := "\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) + "\r\n"
+			if out := feed(t, s, hello, Continue); !strings.Contains(out, want) {
+				t.Errorf("no %q in:\n%s", want, out)
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
