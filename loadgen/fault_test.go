@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"iomodels/loadgen/uring"
 )
 
 // server is a small server for tests: every connection runs handle, which may misbehave.
@@ -160,8 +162,27 @@ func returns(c *net.TCPConn, _ int64, request []byte) bool {
 const helloReply = "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!"
 
 // quick is a plan that lasts as short as a test should.
-func quick(s *server) Plan {
-	return Plan{Addr: s.addr(), Conns: 4, Duration: 200 * time.Millisecond, Timeout: 2 * time.Second}
+func quick(s *server, engine string) Plan {
+	return Plan{
+		Addr: s.addr(), Conns: 4, Duration: 200 * time.Millisecond, Timeout: 2 * time.Second, Engine: engine,
+	}
+}
+
+// onEveryEngine runs a test once per engine: above the sockets all must be the same.
+func onEveryEngine(t *testing.T, test func(t *testing.T, engine string)) {
+	t.Helper()
+	for _, name := range Engines() {
+		t.Run(name, func(t *testing.T) {
+			if name == "uring" {
+				ring, err := uring.New(8, 16)
+				if err != nil {
+					t.Skipf("not here: %v", err)
+				}
+				ring.Close()
+			}
+			test(t, name)
+		})
+	}
 }
 
 // carryOut runs a plan and checks what holds for every run.
@@ -204,7 +225,9 @@ func conserve(t *testing.T, s Summary) {
 	}
 }
 
-func TestErrorClasses(t *testing.T) {
+func TestErrorClasses(t *testing.T) { onEveryEngine(t, testErrorClasses) }
+
+func testErrorClasses(t *testing.T, engine string) {
 	const size = 64
 	flip := func(c *net.TCPConn, _ int64, request []byte) bool {
 		request[size-1] ^= 1
@@ -238,7 +261,7 @@ func TestErrorClasses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := serve(t, c.handle)
-			p := quick(srv)
+			p := quick(srv, engine)
 			p.Proto, p.Path, p.Size = c.proto, c.path, size
 			s := carryOut(t, p)
 			if s.Requests.OK != 0 || s.Requests.Errors[c.class] == 0 || len(s.Requests.Errors) != 1 {
@@ -254,6 +277,10 @@ func TestErrorClasses(t *testing.T) {
 // TestEachFaultIsCountedInItsClass: every tenth request gets its own fault, and the counts must
 // be the server's, with none among the verified replies.
 func TestEachFaultIsCountedInItsClass(t *testing.T) {
+	onEveryEngine(t, testEachFaultIsCountedInItsClass)
+}
+
+func testEachFaultIsCountedInItsClass(t *testing.T, engine string) {
 	var dealt [10]atomic.Uint64
 	srv := serve(t, httpRule(func(c *net.TCPConn, i int64, _ []byte) bool {
 		which := i % 10
@@ -276,7 +303,7 @@ func TestEachFaultIsCountedInItsClass(t *testing.T) {
 		}
 		return says(helloReply)(c, 0, nil)
 	}))
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Proto, p.Duration = "http", 300*time.Millisecond
 	s := carryOut(t, p)
 	if s.Requests.Timeouts > 0 || s.Requests.InFlight > 0 {
@@ -295,11 +322,15 @@ func TestEachFaultIsCountedInItsClass(t *testing.T) {
 }
 
 func TestUnsolicitedBytesEndTheConnection(t *testing.T) {
+	onEveryEngine(t, testUnsolicitedBytesEndTheConnection)
+}
+
+func testUnsolicitedBytesEndTheConnection(t *testing.T, engine string) {
 	srv := serve(t, func(s *server, c *net.TCPConn) {
 		io.WriteString(c, "welcome\r\n")
 		echoes(s, c)
 	})
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Settle = 100 * time.Millisecond // the greeting must come before the first request
 	s := carryOut(t, p)
 	if s.Connections.Failed["unsolicited"] == 0 || s.Verdict == Valid {
@@ -308,6 +339,10 @@ func TestUnsolicitedBytesEndTheConnection(t *testing.T) {
 }
 
 func TestTimeoutsAreCountedOnceAndCensored(t *testing.T) {
+	onEveryEngine(t, testTimeoutsAreCountedOnceAndCensored)
+}
+
+func testTimeoutsAreCountedOnceAndCensored(t *testing.T, engine string) {
 	const every = 20
 	var silences atomic.Uint64
 	srv := serve(t, echoRule(64, func(c *net.TCPConn, i int64, request []byte) bool {
@@ -317,7 +352,7 @@ func TestTimeoutsAreCountedOnceAndCensored(t *testing.T) {
 		}
 		return returns(c, i, request)
 	}))
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Rate, p.Timeout, p.Duration = 500, 100*time.Millisecond, 500*time.Millisecond
 	s := carryOut(t, p)
 	if s.Requests.Timeouts != silences.Load() || s.Requests.Timeouts == 0 {
@@ -331,12 +366,15 @@ func TestTimeoutsAreCountedOnceAndCensored(t *testing.T) {
 	}
 }
 
-func TestBlackHoleEndsOnTime(t *testing.T) {
+func TestBlackHoleEndsOnTime(t *testing.T) { onEveryEngine(t, testBlackHoleEndsOnTime) }
+
+func testBlackHoleEndsOnTime(t *testing.T, engine string) {
 	for name, p := range map[string]Plan{
 		"closed": {}, "open": {Rate: 1000}, "pinned": {Rate: 1000, Choice: ChoicePinned}, "pipeline": {Pipeline: 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, echoRule(64, silent))
+			p.Engine = engine
 			p.Addr, p.Conns, p.Duration, p.Timeout = srv.addr(), 3, 300*time.Millisecond, 100*time.Millisecond
 			s := carryOut(t, p)
 			if s.Requests.OK != 0 || s.Requests.Timeouts == 0 || s.Verdict != Invalid {

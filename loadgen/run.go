@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -127,7 +129,7 @@ func (r *run) addLoop(i int, target conns.Target) error {
 	if err != nil {
 		return err
 	}
-	loop, err := engine.New(engine.Config{
+	r.loops = append(r.loops, engine.New(engine.Config{
 		Engine: p.Engine, Dialog: dialog, Schedule: p.schedule(i),
 		Dialer:  conns.NewDialer(target, p.Sources, i*max(p.Sources/p.Loops, 1)),
 		Gate:    conns.NewGate(p.RampPerS/float64(p.Loops), r.began),
@@ -136,12 +138,8 @@ func (r *run) addLoop(i int, target conns.Target) error {
 		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
 		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(),
 		Kind: func(uint64) uint8 { return 0 }, Kinds: 1,
-		FirstID: uint32(i) << 20, Spin: spareProcessors() > p.Loops+1,
-	})
-	if err != nil {
-		return err
-	}
-	r.loops = append(r.loops, loop)
+		FirstID: uint32(i) << 20, Spin: spareProcessors() > p.Loops+1, ReplySize: p.replySize(),
+	}))
 	return nil
 }
 
@@ -152,6 +150,16 @@ func part(n, i, loops int) int { return (n + loops - 1 - i) / loops }
 // first of them times out, within reason.
 func (p Plan) backlog() int {
 	return int(min(max(p.Rate/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
+}
+
+// replySize is about how many bytes a reply has.
+func (p Plan) replySize() int {
+	const head = 256 // of an HTTP reply
+	if n, ok := strings.CutPrefix(p.Path, "/bytes/"); ok {
+		length, _ := strconv.Atoi(n)
+		return head + length
+	}
+	return head + p.Size
 }
 
 // spareProcessors counts the processors this program may run on.

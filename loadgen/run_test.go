@@ -16,7 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestLoads(t *testing.T) {
+func TestLoads(t *testing.T) { onEveryEngine(t, testLoads) }
+
+func testLoads(t *testing.T, engine string) {
 	echo := serve(t, echoes)
 	web := serve(t, httpRule(says(helloReply)))
 	for name, p := range map[string]Plan{
@@ -43,6 +45,7 @@ func TestLoads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.Addr, p.Duration, p.Warmup = echo.addr(), 200*time.Millisecond, 100*time.Millisecond
+			p.Engine = engine
 			if p.Proto == "http" {
 				p.Addr = web.addr()
 			}
@@ -78,8 +81,12 @@ func TestLoads(t *testing.T) {
 func close(got, want, tolerance float64) bool { return got >= want-tolerance && got <= want+tolerance }
 
 func TestChurnOpensExactlyAsManyConnections(t *testing.T) {
+	onEveryEngine(t, testChurnOpensExactlyAsManyConnections)
+}
+
+func testChurnOpensExactlyAsManyConnections(t *testing.T, engine string) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.RequestsPerConn, p.Rate = 10, 5000
 	s := carryOut(t, p)
 	// Each connection carries ten requests, but for the last one of each place.
@@ -103,7 +110,7 @@ func TestStallIsFeltByEveryRequestDueMeanwhile(t *testing.T) {
 		}
 		return returns(c, i, request)
 	}))
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Conns, p.Duration = 1, time.Second
 	closed := carryOut(t, p)
 	srv.served.Store(0)
@@ -131,7 +138,7 @@ func TestChoice(t *testing.T) {
 			}
 			echoes(s, c)
 		})
-		p := quick(srv)
+		p := quick(srv, "epoll")
 		p.Rate, p.Choice, p.Timeout, p.Duration = 400, choice, timeout, 400*time.Millisecond
 		s := carryOut(t, p)
 		if s.Requests.Timeouts != 1 {
@@ -149,7 +156,7 @@ func TestOverloadIsCountedAndNotForgotten(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		return returns(c, i, request)
 	}))
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Conns, p.Rate, p.Timeout = 2, 2000, 200*time.Millisecond
 	s := carryOut(t, p)
 	if s.Requests.Unsent == 0 || s.Verdict == Valid || s.Response.P99 < int64(p.Timeout) {
@@ -159,7 +166,7 @@ func TestOverloadIsCountedAndNotForgotten(t *testing.T) {
 
 func TestPhasesComeInOrder(t *testing.T) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Warmup, p.Settle = 100*time.Millisecond, 50*time.Millisecond
 	var events []PhaseEvent
 	s, err := Run(t.Context(), p, RunOptions{Phase: func(e PhaseEvent) { events = append(events, e) }})
@@ -190,7 +197,7 @@ func TestPhasesComeInOrder(t *testing.T) {
 
 func TestIntervalsCoverTheRun(t *testing.T) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Warmup, p.Interval, p.Duration = 100*time.Millisecond, 20*time.Millisecond, 300*time.Millisecond
 	s := carryOut(t, p)
 	var last float64
@@ -207,11 +214,13 @@ func TestIntervalsCoverTheRun(t *testing.T) {
 	}
 }
 
-func TestServerThatDiesEndsTheRun(t *testing.T) {
+func TestServerThatDiesEndsTheRun(t *testing.T) { onEveryEngine(t, testServerThatDiesEndsTheRun) }
+
+func testServerThatDiesEndsTheRun(t *testing.T, engine string) {
 	for name, p := range map[string]Plan{"closed": {}, "open": {Rate: 1000}} {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, echoes)
-			p.Addr, p.Conns, p.Duration = srv.addr(), 8, time.Minute
+			p.Addr, p.Conns, p.Duration, p.Engine = srv.addr(), 8, time.Minute, engine
 			var killed time.Time
 			s, err := Run(t.Context(), p, RunOptions{Progress: func(i Interval) {
 				if i.Phase == PhaseMeasure && killed.IsZero() {
@@ -236,11 +245,13 @@ func TestServerThatDiesEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestRefusedFromTheStart(t *testing.T) {
+func TestRefusedFromTheStart(t *testing.T) { onEveryEngine(t, testRefusedFromTheStart) }
+
+func testRefusedFromTheStart(t *testing.T, engine string) {
 	srv := serve(t, echoes)
 	srv.die()
 	start := time.Now()
-	_, err := Run(t.Context(), quick(srv), RunOptions{})
+	_, err := Run(t.Context(), quick(srv, engine), RunOptions{})
 	if err == nil || !strings.Contains(err.Error(), "refused") || !strings.Contains(err.Error(), srv.addr()) {
 		t.Errorf("Run = %v", err)
 	}
@@ -249,14 +260,16 @@ func TestRefusedFromTheStart(t *testing.T) {
 	}
 }
 
-func TestServerThatTakesOnlySome(t *testing.T) {
+func TestServerThatTakesOnlySome(t *testing.T) { onEveryEngine(t, testServerThatTakesOnlySome) }
+
+func testServerThatTakesOnlySome(t *testing.T, engine string) {
 	var tickets atomic.Int64
 	srv := serve(t, func(s *server, c *net.TCPConn) {
 		if tickets.Add(1) <= 2 {
 			echoes(s, c)
 		}
 	})
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Timeout = 100 * time.Millisecond
 	s := carryOut(t, p)
 	if s.Verdict == Valid || s.Requests.OK == 0 || s.Connections.Failed["fruitless"] == 0 {
@@ -267,9 +280,11 @@ func TestServerThatTakesOnlySome(t *testing.T) {
 	}
 }
 
-func TestInterruptDrainsAndReports(t *testing.T) {
+func TestInterruptDrainsAndReports(t *testing.T) { onEveryEngine(t, testInterruptDrainsAndReports) }
+
+func testInterruptDrainsAndReports(t *testing.T, engine string) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Duration = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := Run(ctx, p, RunOptions{Progress: func(i Interval) {
@@ -293,8 +308,12 @@ func TestInterruptDrainsAndReports(t *testing.T) {
 
 // TestNothingIsAllocatedPerRequest: garbage would have to be collected, in the middle of a run.
 func TestNothingIsAllocatedPerRequest(t *testing.T) {
+	onEveryEngine(t, testNothingIsAllocatedPerRequest)
+}
+
+func testNothingIsAllocatedPerRequest(t *testing.T, engine string) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, engine)
 	p.Duration = 500 * time.Millisecond
 	p.Interval = p.Duration // ticks allocate, but not in the loops
 	var before, after runtime.MemStats
@@ -316,14 +335,14 @@ func TestNothingIsAllocatedPerRequest(t *testing.T) {
 
 func TestPreflightRefusesBeforeAnythingIsOpened(t *testing.T) {
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Conns = 50_000_000
 	p.Loops = 1
 	_, err := Run(t.Context(), p, RunOptions{})
 	if err == nil || !strings.Contains(err.Error(), "RLIMIT_NOFILE") || srv.accepted.Load() != 0 {
 		t.Errorf("Run = %v, %d connections accepted", err, srv.accepted.Load())
 	}
-	p = quick(srv)
+	p = quick(srv, "epoll")
 	p.Addr, p.Sources = "192.0.2.1:80", 3
 	if _, err := Run(t.Context(), p, RunOptions{}); err == nil || !strings.Contains(err.Error(), "--sources") {
 		t.Errorf("Run = %v", err)

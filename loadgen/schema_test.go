@@ -55,7 +55,7 @@ func TestSummaryFitsSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := serve(t, echoes)
-	p := quick(srv)
+	p := quick(srv, "epoll")
 	p.Rate = 500
 	out, err := json.Marshal(carryOut(t, p))
 	if err != nil {

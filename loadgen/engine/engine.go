@@ -64,15 +64,17 @@ type Config struct {
 	PerConn  int           // requests per connection, then it is replaced; 0: no bound
 	Timeout  time.Duration // per request, and per connect
 	Pinned   bool          // request n belongs to connection n mod Conns; else to any free one
-	Backlog  int           // due requests that may wait for a connection; rounded up to a power of two
-	Kind     func(n uint64) uint8
-	Kinds    int    // how many kinds there are
-	FirstID  uint32 // connections are numbered from here, over all loops
-	Spin     bool   // a processor may be burnt to be on time
+	// ReplySize is how many bytes a reply has, about: it sizes receive buffers.
+	ReplySize int
+	Backlog   int // due requests that may wait for a connection; rounded up to a power of two
+	Kind      func(n uint64) uint8
+	Kinds     int    // how many kinds there are
+	FirstID   uint32 // connections are numbered from here, over all loops
+	Spin      bool   // a processor may be burnt to be on time
 }
 
 // Engines are the names of the transports.
-func Engines() []string { return []string{"epoll"} }
+func Engines() []string { return []string{"epoll", "uring"} }
 
 // Control is how a run conducts its loops. All times are those of Clock.
 type Control struct {
@@ -135,6 +137,8 @@ func newTransport(l *Loop) (transport, error) {
 	switch l.cfg.Engine {
 	case "epoll":
 		return newEpoll(l)
+	case "uring":
+		return newRing(l)
 	}
 	return nil, fmt.Errorf("engine %q: want one of %v", l.cfg.Engine, Engines())
 }

@@ -147,10 +147,7 @@ func (e *epoll) connected(slot int32, events uint32) {
 	now := e.loop.clock.Now()
 	errno := syscall.Errno(0)
 	if events&broken != 0 {
-		code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
-		if errno = syscall.Errno(code); err != nil || code == 0 {
-			errno = unix.ECONNRESET
-		}
+		errno = socketError(c.fd)
 	} else {
 		errno = e.control(unix.EPOLL_CTL_MOD, slot, readable)
 	}
@@ -159,6 +156,15 @@ func (e *epoll) connected(slot int32, events uint32) {
 		return
 	}
 	e.loop.connected(slot, now)
+}
+
+// socketError asks why a connect failed.
+func socketError(fd int32) syscall.Errno {
+	code, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || code == 0 {
+		return unix.ECONNRESET
+	}
+	return syscall.Errno(code)
 }
 
 func (e *epoll) read(slot int32) {

@@ -90,7 +90,7 @@ const (
 )
 
 // New makes a loop. Everything it will ever need is allocated here.
-func New(cfg Config) (*Loop, error) {
+func New(cfg Config) *Loop {
 	slots := cfg.Conns + cfg.Idle
 	l := &Loop{
 		cfg: cfg, clock: cfg.Clock, tally: newTally(cfg.Kinds),
@@ -107,12 +107,7 @@ func New(cfg Config) (*Loop, error) {
 	}
 	l.backlog = newBacklog(cfg.Backlog)
 	_, l.paced = cfg.Schedule.Due(0)
-	io, err := newTransport(l)
-	if err != nil {
-		return nil, err
-	}
-	l.io = io
-	return l, nil
+	return l
 }
 
 // Live returns what the loop publishes while it runs.
@@ -138,6 +133,9 @@ func (l *Loop) Run() (err error) {
 		return fmt.Errorf("prctl PR_SET_TIMERSLACK: %w", err)
 	}
 	defer func() { err = errors.Join(err, unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0)) }()
+	if l.io, err = newTransport(l); err != nil { // on this thread: a ring is bound to it
+		return err
+	}
 	l.live.Thread.Store(int64(unix.Gettid()))
 	defer func() { err = errors.Join(err, l.shutdown()) }()
 	for {
