@@ -50,11 +50,19 @@ func list(w io.Writer, models []servers.Model, asJSON bool) error {
 		if !r.Available {
 			fmt.Fprintf(w, "%s is not available here: %s\n", r.Name, r.Reason)
 		}
-		for _, l := range r.KnownLimits {
-			fmt.Fprintf(w, "%s, known limit: %s: %s\n", r.Name, l.Case, l.Reason)
+		if len(r.KnownLimits) > 0 {
+			fmt.Fprintf(w, "%s cannot pass%s of the contract; --json has the reasons\n", r.Name, casesOf(r.KnownLimits))
 		}
 	}
 	return nil
+}
+
+func casesOf(limits []servers.KnownLimit) string {
+	var cases []string
+	for _, l := range limits {
+		cases = append(cases, " "+l.Case)
+	}
+	return strings.Join(cases, ",")
 }
 
 func rowOf(m servers.Model) row {
