@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"iomodels/bench/stats/cells"
@@ -29,9 +30,12 @@ func duration(groups []*cells.Group) string {
 }
 
 // notes lists what a chart of the metric does not show, and what it shows with a doubt. Models
-// with the same reason share a line; where names the place of a group in the chart.
+// with the same reason share a line; where names the place of a group in the chart. The
+// numbers behind a doubt stand in the report.
 func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) string) []string {
-	missing, thin, doubtful, suspect := &roster{}, &roster{}, &roster{}, &roster{}
+	crowd := len(modelsOf(groups))
+	missing, thin, failing := &roster{crowd: crowd}, &roster{crowd: crowd}, &roster{crowd: crowd}
+	invalid, suspect := &roster{crowd: crowd}, &roster{crowd: crowd}
 	for _, g := range groups {
 		gap := g.Gap(m)
 		switch {
@@ -41,19 +45,34 @@ func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) strin
 		case gap != "":
 			thin.add(gap, g.Cell.Model, where(g))
 		}
-		if h := g.Health(); !h.Sound() {
-			doubtful.add(h.Remark(), g.Cell.Model, where(g))
-		} else if m.Timed {
+		h := g.Health()
+		if failed := h.Failed(); failed != "" {
+			failing.add(failed, g.Cell.Model, where(g))
+		}
+		for _, reason := range h.Invalid {
+			invalid.add(cells.WithoutNumbers(reason), g.Cell.Model, where(g))
+		}
+		if m.Timed {
 			for _, reason := range h.Suspect {
 				suspect.add(reason, g.Cell.Model, where(g))
 			}
 		}
 	}
+	return slices.Concat(
+		missing.lines("Not drawn"), thin.lines("Fewer blocks"), failing.lines("Read with care"),
+		invalid.lines("Invalid, says the generator of itself"),
+		suspect.lines("Suspect, says the generator of itself"),
+	)
+}
+
+func modelsOf(groups []*cells.Group) []string {
 	var out []string
-	out = append(out, missing.lines("Not drawn")...)
-	out = append(out, thin.lines("Fewer blocks")...)
-	out = append(out, doubtful.lines("Read with care")...)
-	return append(out, suspect.lines("Suspect, says the generator of itself")...)
+	for _, g := range groups {
+		if !slices.Contains(out, g.Cell.Model) {
+			out = append(out, g.Cell.Model)
+		}
+	}
+	return out
 }
 
 // atConns places a group by its connections.
@@ -69,39 +88,72 @@ func nowhere(*cells.Group) string { return "" }
 
 // roster collects who shares a reason, in the order of first appearance.
 type roster struct {
-	reasons []string
-	models  map[string][]string          // by reason
-	places  map[string]map[string]string // by reason, then model
+	crowd   int // models in the chart: that many are "all models"
+	entries []entry
+}
+
+// entry is a model at some places, for a reason.
+type entry struct {
+	reason, model string
+	places        []string
 }
 
 func (r *roster) add(reason, model, place string) {
-	if r.models == nil {
-		r.models, r.places = map[string][]string{}, map[string]map[string]string{}
+	for i, e := range r.entries {
+		if e.reason == reason && e.model == model {
+			r.entries[i].places = append(e.places, place)
+			return
+		}
 	}
-	if r.places[reason] == nil {
-		r.reasons = append(r.reasons, reason)
-		r.places[reason] = map[string]string{}
-	}
-	if at, known := r.places[reason][model]; known {
-		r.places[reason][model] = at + ", " + place
-		return
-	}
-	r.models[reason] = append(r.models[reason], model)
-	r.places[reason][model] = place
+	r.entries = append(r.entries, entry{reason, model, []string{place}})
 }
 
+// lines writes a line per reason: "HEAD: a, b (1k connections), c (10k connections): reason."
+// Models at the same places stand together.
 func (r *roster) lines(head string) []string {
 	var out []string
-	for _, reason := range r.reasons {
-		var who []string
-		for _, model := range r.models[reason] {
-			if place := r.places[reason][model]; place != "" {
-				model += " (" + place + ")"
+	for _, reason := range distinct(r.entries, func(e entry) string { return e.reason }) {
+		var same []entry
+		for _, e := range r.entries {
+			if e.reason == reason {
+				same = append(same, e)
 			}
-			who = append(who, model)
 		}
-		line := fmt.Sprintf("%s: %s: %s", head, strings.Join(who, ", "), reason)
+		line := fmt.Sprintf("%s: %s: %s", head, r.who(same), reason)
 		out = append(out, strings.TrimSuffix(line, ".")+".")
+	}
+	return out
+}
+
+func (r *roster) who(same []entry) string {
+	var parts []string
+	at := func(e entry) string { return strings.Join(e.places, ", ") }
+	for _, place := range distinct(same, at) {
+		var models []string
+		for _, e := range same {
+			if at(e) == place {
+				models = append(models, e.model)
+			}
+		}
+		text := strings.Join(models, ", ")
+		if len(models) == r.crowd && r.crowd > 1 {
+			text = "all models"
+		}
+		if place != "" {
+			text += " (" + place + ")"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// distinct lists the values of entries, each once, in the order of first appearance.
+func distinct(entries []entry, of func(entry) string) []string {
+	var out []string
+	for _, e := range entries {
+		if v := of(e); !slices.Contains(out, v) {
+			out = append(out, v)
+		}
 	}
 	return out
 }

@@ -253,9 +253,9 @@ func TestNothingIsLeftOutInSilence(t *testing.T) {
 		{"throughput-http", "Not drawn: thread (10k connections): skipped: 10,000 threads"},
 		{"throughput-http", "Read with care: nethttp (10k connections): failed requests: reset 60, timeout 15"},
 		{"throughput-echo", "Fewer blocks: netpoll (10k connections): 4 of 5 blocks (failed: netserve exited"},
-		{"latency-load-echo", "Read with care: gnet (60k req/s): invalid by the generator's own verdict: the gen"},
+		{"latency-load-echo", "Invalid, says the generator of itself: gnet (60k req/s): the generator was late"},
 		{"throughput-echo", "Suspect, says the generator of itself: thread (1k connections): a loop used … % of"},
-		{"syscalls-echo", "Not drawn: proactor (1k connections, 10k connections): its records hold no syscalls/req"},
+		{"syscalls-echo", "Not drawn: proactor (1k connections, 10k connections): system calls could not be counted"},
 		{"ramp-http", "Not drawn: thread: skipped"},
 		{"memory-http", "Not drawn: thread: skipped"},
 	}

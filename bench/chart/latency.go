@@ -82,8 +82,8 @@ func curvePanel(set *cells.Set, groups []*cells.Group, title string) (panel, boo
 		return panel{}, false
 	}
 	p := newPlot("percentile (each further nine takes the same room)")
-	_, p.X.Max, _, _ = bounds(all)
-	p.X.Min, p.X.Scale, p.X.Tick.Marker = 0, ninesScale{}, ninesTicks{}
+	p.X.Min, p.X.Max, _, _ = bounds(all)
+	p.X.Scale, p.X.Tick.Marker = ninesScale{}, ninesTicks{}
 	timeAxis(&p.Y, all)
 	p.Add(gridLines{horizontal: true, vertical: true}, curves{all})
 	return panel{
@@ -157,7 +157,7 @@ func withMetric(groups []*cells.Group, m cells.Metric) []*cells.Group {
 
 // unsustained lists who could not serve which load.
 func unsustained(groups []*cells.Group) []string {
-	r := &roster{}
+	r := &roster{crowd: len(modelsOf(groups))}
 	for _, g := range groups {
 		if len(g.OK) > 0 && !g.Sustained() {
 			r.add("less than 99 % of the offered load was served in some block", g.Cell.Model, atRate(g))

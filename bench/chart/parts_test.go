@@ -126,7 +126,9 @@ func TestTicks(t *testing.T) {
 			"50 µs", "100 µs", "200 µs", "500 µs", "1 ms", "2 ms",
 		}},
 		{"log, many decades", of(logTicks{cells.Count}, 1, 1e5), []string{"1", "10", "100", "1k", "10k", "100k"}},
-		{"nines stop where the sample does", of(ninesTicks{}, 0, 0.9995), []string{"0", "50", "90", "99", "99.9"}},
+		{"nines stop where the sample does", of(ninesTicks{}, 0, 0.9995), []string{
+			"0", "25", "50", "75", "90", "99", "99.9",
+		}},
 		{"ratios always write 1", of(ratioTicks{}, 0.55, 1.9), []string{
 			"0.6", "0.7", "0.8", "0.9", "1", "1.1", "1.2", "1.4", "1.75",
 		}},

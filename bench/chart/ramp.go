@@ -52,7 +52,7 @@ func ramp(set *cells.Set, proto string) (Chart, bool) {
 // rampNotes adds to the general notes who was measured but left no time series.
 func rampNotes(set *cells.Set, groups, shown []*cells.Group) []string {
 	out := notes(groups, cells.Throughput(), nowhere)
-	r := &roster{}
+	r := &roster{crowd: len(modelsOf(groups))}
 	for _, g := range groups {
 		if len(g.OK) > 0 && len(g.Ramp()) == 0 {
 			r.add("its records hold no time series", g.Cell.Model, "")

@@ -108,7 +108,7 @@ type ninesTicks struct{}
 // Ticks implements plot.Ticker.
 func (ninesTicks) Ticks(lo, hi float64) []plot.Tick {
 	var out []plot.Tick
-	for _, q := range []float64{0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999} {
+	for _, q := range []float64{0, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999} {
 		if lo <= q && q <= hi {
 			out = append(out, plot.Tick{Value: q, Label: cells.Ratio.Tick(math.Round(q*1e7) / 1e5)})
 		}

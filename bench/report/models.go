@@ -135,7 +135,11 @@ func (v view) suspicions() Titled {
 	}
 	for _, reason := range slices.Sorted(maps.Keys(seen)) {
 		e := seen[reason]
-		t.Add(reason, fmt.Sprint(e.cells), strings.Join(e.models, ", "), strings.Join(e.loads, "; "))
+		loads := strings.Join(e.loads, "; ")
+		if len(e.loads) > 3 {
+			loads = fmt.Sprintf("%d kinds of load", len(e.loads))
+		}
+		t.Add(reason, fmt.Sprint(e.cells), v.who(e.models), loads)
 	}
 	return Titled{Title: "Suspect by the generator's own verdict", Table: t}
 }
@@ -147,35 +151,52 @@ func addOnce(list []string, s string) []string {
 	return append(list, s)
 }
 
-// warnings lists what the run said beside its figures, each text once.
+// warnings lists what was said beside the figures, once for all that differ by numbers only.
 func (v view) warnings() Titled {
 	t := table.New("<warning", "measurements", "<models")
-	type entry struct {
-		count  int
-		models []string
-	}
-	var order []string
-	seen := map[string]*entry{}
-	for _, r := range v.run.Records {
-		for _, w := range r.Warnings {
-			e := seen[w]
-			if e == nil {
-				e = &entry{}
-				seen[w], order = e, append(order, w)
-			}
-			e.count++
-			e.models = addOnce(e.models, r.Cell.Model)
-		}
-	}
 	for _, w := range v.run.Warnings {
 		t.Add(w, none, none)
 	}
-	slices.Sort(order)
-	for _, w := range order {
-		slices.Sort(seen[w].models)
-		t.Add(w, fmt.Sprint(seen[w].count), strings.Join(seen[w].models, ", "))
+	type entry struct {
+		texts, models []string
+		count         int
+	}
+	seen := map[string]*entry{}
+	for _, r := range v.run.Records {
+		for _, w := range r.Warnings {
+			key := cells.WithoutNumbers(w)
+			if seen[key] == nil {
+				seen[key] = &entry{}
+			}
+			e := seen[key]
+			e.count++
+			e.texts = addOnce(e.texts, w)
+			e.models = addOnce(e.models, r.Cell.Model)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(seen)) {
+		e := seen[key]
+		text := key
+		if len(e.texts) == 1 {
+			text = e.texts[0] // nothing was left out of it
+		}
+		t.Add(text, fmt.Sprint(e.count), v.who(e.models))
 	}
 	return Titled{Title: "Warnings", Table: t}
+}
+
+// who writes a list of models in chart order, or that it is all of them.
+func (v view) who(models []string) string {
+	var out []string
+	for _, m := range v.set.Models {
+		if slices.Contains(models, m) {
+			out = append(out, m)
+		}
+	}
+	if len(out) == len(v.set.Models) && len(out) > 1 {
+		return "all"
+	}
+	return strings.Join(out, ", ")
 }
 
 // glossary says how each figure is defined; the words come from where it is computed.

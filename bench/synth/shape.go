@@ -130,7 +130,7 @@ func environment(opt Options, chosen []character) record.Env {
 	env := record.Env{
 		V: record.Version, Commit: "0123abc", Command: []string{"netbench", "run", "--profile", "default"},
 		Profile: "default", Seed: 42, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Kernel: "Linux 6.18", CPU: "Invented CPU", CPUs: 2, MemoryMB: 8000, Go: "go1.26", Congestion: "cubic",
+		Kernel: "6.18", CPU: "Invented CPU", CPUs: 2, MemoryMB: 8000, Go: "go1.26", Congestion: "cubic",
 		Nofile: 20000, Blocks: opt.Blocks,
 		Limits: map[string]string{
 			"somaxconn": "4096", "ip_local_port_range": "32768 60999", "io_uring": "allowed",

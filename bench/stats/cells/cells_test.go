@@ -171,7 +171,7 @@ func TestCurveIsTheMedianOfTheBlocks(t *testing.T) {
 		g.OK = append(g.OK, r)
 	}
 	curve := g.Curve()
-	if first := curve[0]; first.Q != 0 || first.At.Value != 2e-3 || first.At.Lo != 1e-3 || first.At.Hi != 90e-3 {
+	if first := curve[0]; first.Q > 0.12 || first.At.Value != 2e-3 || first.At.Lo != 1e-3 || first.At.Hi != 90e-3 {
 		t.Errorf("first point %+v, want the median block and the range", first)
 	}
 	last := curve[len(curve)-1]

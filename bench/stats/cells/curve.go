@@ -14,8 +14,12 @@ type CurvePoint struct {
 	At stats.Interval // seconds; the median of the blocks' own percentiles, and its interval
 }
 
-// curveStep is the distance of two points of a merged curve, in nines.
-const curveStep = 0.05
+// A merged curve begins at curveStart, since nobody asks for the luckiest requests and their
+// extremes would stretch the axis; its points are curveStep apart. Both are in nines.
+const (
+	curveStart = 0.05 // about the 11th percentile
+	curveStep  = 0.05
+)
 
 // Curve merges the response-time curves of the blocks: at each percentile the median of the
 // blocks' values, with its interval. Samples are never pooled, because one bad block would
@@ -37,7 +41,7 @@ func (g *Group) Curve() []CurvePoint {
 	}
 	var out []CurvePoint
 	for i := 0; ; i++ {
-		x := float64(i) * curveStep
+		x := curveStart + float64(i)*curveStep
 		if x > end {
 			return out
 		}

@@ -65,7 +65,7 @@ func (h *Health) judge(verdict string, reasons []string) {
 		if verdict == invalid {
 			h.Invalid = addOnce(h.Invalid, reason)
 		} else {
-			h.Suspect = addOnce(h.Suspect, withoutNumbers(reason))
+			h.Suspect = addOnce(h.Suspect, WithoutNumbers(reason))
 		}
 	}
 }
@@ -80,9 +80,9 @@ func addOnce(list []string, s string) []string {
 	return append(list, s)
 }
 
-// withoutNumbers makes one reason of those that differ by their figures only, so that it can
+// WithoutNumbers makes one reason of those that differ by their figures only, so that it can
 // be said once for many cells.
-func withoutNumbers(reason string) string {
+func WithoutNumbers(reason string) string {
 	return regexp.MustCompile(`\d[\d.,]*`).ReplaceAllString(reason, "…")
 }
 

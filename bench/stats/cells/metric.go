@@ -16,6 +16,7 @@ type Metric struct {
 	Per        string // what it is a figure of, for axis titles: "per request"
 	Lower      bool   // a lower value is better
 	Timed      bool   // speed or time, which a generator that had to wait spoils; cost is not
+	Absent     string // why a measured record may not have it
 	Definition string // for the reader of the report, one sentence
 	// Of computes the figure; false: this record does not have it.
 	Of func(record.Record) (float64, bool)
@@ -61,6 +62,7 @@ func latencies() []Metric {
 func Response(q float64) Metric {
 	return Metric{
 		Name: PercentileName(q), Unit: Seconds, Lower: true, Timed: true,
+		Absent: tooFew(q),
 		Definition: "Response time that " + share(q) + " of the requests stay within, from the intended " +
 			"send to the last byte of the reply; taken inside each block, reported where at least " +
 			Count.Tick(MinTail) + " samples lie beyond it.",
@@ -72,6 +74,7 @@ func Response(q float64) Metric {
 func Connect(q float64) Metric {
 	return Metric{
 		Name: "connect " + PercentileName(q), Unit: Seconds, Lower: true, Timed: true,
+		Absent: tooFew(q),
 		Definition: "Time that " + share(q) + " of the connects stay within, from connect() to the " +
 			"connection.",
 		Of: func(r record.Record) (float64, bool) { return percentile(r.Load.Connect, q) },
@@ -80,6 +83,11 @@ func Connect(q float64) Metric {
 
 // PercentileName writes a quantile as people say it: p99.9.
 func PercentileName(q float64) string { return "p" + strings.TrimSuffix(share(q), " %") }
+
+// tooFew says why a percentile is missing.
+func tooFew(q float64) string {
+	return "fewer than " + Count.Tick(MinTail) + " samples beyond " + PercentileName(q)
+}
 
 // share writes a fraction as a percentage.
 func share(q float64) string { return Ratio.Tick(round(100*q, 6)) + " %" }
@@ -144,6 +152,7 @@ func ServerSystem() Metric {
 func Syscalls() Metric {
 	return Metric{
 		Name: "syscalls/req", Unit: Ratio, Per: "per request", Lower: true,
+		Absent: "system calls could not be counted",
 		Definition: "System calls that the server entered per verified reply. Counting costs time, so it " +
 			"is done in the warm-up and not while time is measured; it needs permission to use perf " +
 			"events.",
@@ -205,6 +214,7 @@ func held(r record.Record) float64 { return float64(r.Cell.Conns + r.Cell.Idle) 
 func UserMemory() Metric {
 	return Metric{
 		Name: "B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
+		Absent: "memory was not taken",
 		Definition: "Growth of the server's resident memory from before the first connection to all " +
 			"connections open and idle, per connection. Memory of the kernel is not in it.",
 		Of: func(r record.Record) (float64, bool) {

@@ -1,6 +1,7 @@
 package cells
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 
 // Machine says in one line what the run stood on.
 func Machine(env record.Env) string {
-	return fmt.Sprintf("%s, %d CPUs, %s, %s", env.CPU, env.CPUs, env.Kernel, env.Go)
+	return fmt.Sprintf("%s, %d CPUs, Linux %s, %s", env.CPU, env.CPUs, env.Kernel, env.Go)
 }
 
 // Commit names the code of a run; "+changes" if it was not all committed.
@@ -46,6 +47,18 @@ func BlocksNote(groups []*Group) string {
 
 // Remark says what is not sound about a group's figures, "" if nothing is; with the numbers.
 func (h Health) Remark() string {
+	text := h.Failed()
+	if h.Verdict == invalid {
+		if text != "" {
+			text += "; "
+		}
+		text += "invalid by the generator's own verdict: " + strings.Join(h.Invalid, "; ")
+	}
+	return text
+}
+
+// Failed says which requests and connections failed, "" if none did.
+func (h Health) Failed() string {
 	var parts []string
 	if len(h.Requests) > 0 {
 		parts = append(parts, "failed requests: "+Classes(h.Requests))
@@ -55,9 +68,6 @@ func (h Health) Remark() string {
 	}
 	if h.Peak < h.Target {
 		parts = append(parts, fmt.Sprintf("%d of %d connections at the peak", h.Peak, h.Target))
-	}
-	if h.Verdict == invalid {
-		parts = append(parts, "invalid by the generator's own verdict: "+strings.Join(h.Invalid, "; "))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -70,7 +80,7 @@ func (g *Group) Gap(m Metric) string {
 		return absence
 	}
 	if have == 0 {
-		return "its records hold no " + m.Name
+		return cmp.Or(m.Absent, "its records hold no "+m.Name)
 	}
 	if len(g.OK) >= g.Planned && have == len(g.OK) {
 		return ""
