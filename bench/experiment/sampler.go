@@ -50,8 +50,8 @@ func (s *sampler) beforeConnections() {
 func (s *sampler) phase(p proc.Phase) {
 	switch p.Name {
 	case proc.PhaseConnected:
-		// Half of the silence lets the last accepts and frees pass; the other half is for reading.
-		time.Sleep(s.settle / 2)
+		// Most of the silence lets the last accepts and frees pass; the rest is for reading.
+		time.Sleep(s.settle * 2 / 3)
 		s.memoryIdle, s.kernelIdle = s.memory()
 	case proc.PhaseWarmup:
 		s.okAtWarmup = p.OK

@@ -91,7 +91,7 @@ func limits(env record.Env) experiment.Limits {
 func (a *app) announce(s *session, rest experiment.Rest) {
 	if s.old != nil {
 		for _, w := range s.old.Warnings {
-			a.say("%s", w)
+			fmt.Fprintf(a.stderr, "netbench: %s\n", w)
 		}
 		a.say("resuming %s: %d cells done, %d to do", s.writer.Dir, rest.Done, len(rest.Visits))
 	}
@@ -101,8 +101,8 @@ func (a *app) announce(s *session, rest experiment.Rest) {
 	for _, note := range s.notes {
 		a.say("note: %s", note)
 	}
-	for _, rec := range rest.Unable {
-		a.say("skipped: %s: %s", bench.CellName(rec.Cell), rec.Skipped)
+	for _, g := range gaps(rest.Unable, skipped) {
+		a.say("skipping %d cells: %s", g.cells, g.reason)
 	}
 }
 
@@ -121,10 +121,10 @@ func (a *app) conclude(s *session, result experiment.Result) error {
 	if err := a.printResult(run); err != nil {
 		return err
 	}
-	failed, measured := 0, 0
+	broken, measured := 0, 0
 	for _, rec := range run.Records {
 		if rec.Failed != "" {
-			failed++
+			broken++
 		}
 		if rec.OK() {
 			measured++
@@ -134,9 +134,9 @@ func (a *app) conclude(s *session, result experiment.Result) error {
 	case result.Left > 0:
 		a.say("interrupted with %d cells left; to finish: netbench run --resume %s", result.Left, run.Dir)
 		return &exitError{code: exitInterrupted}
-	case failed > 0:
-		return &exitError{exitFailed, fmt.Errorf("%d cells failed; the reasons are above and in %s",
-			failed, record.RecordsFile)}
+	case broken > 0:
+		return &exitError{exitFailed, fmt.Errorf("%d measurements failed; the reasons are above and in %s",
+			broken, record.RecordsFile)}
 	case measured == 0:
 		return &exitError{exitUnavailable, fmt.Errorf("nothing of this plan can run here; the reasons are above")}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,9 +23,24 @@ func resultMetrics() []cells.Metric {
 // printResult prints one table row per cell, and what went wrong.
 func (a *app) printResult(run *record.Run) error {
 	for _, w := range run.Warnings {
-		a.say("%s", w)
+		fmt.Fprintf(a.stderr, "netbench: %s\n", w)
 	}
 	set := cells.New(run.Env, run.Records, "")
+	groups := set.Groups(func(record.Cell) bool { return true })
+	groups = slices.DeleteFunc(groups, func(g *cells.Group) bool { return len(g.OK) == 0 }) // reported apart
+	if len(groups) > 0 {
+		if err := a.printGroups(groups); err != nil {
+			return err
+		}
+	}
+	for _, g := range gaps(run.Records, failed) {
+		fmt.Fprintf(a.stderr, "failed in %d blocks: %s\n", g.cells, g.reason)
+	}
+	fmt.Fprintln(a.stdout, run.Dir)
+	return nil
+}
+
+func (a *app) printGroups(groups []*cells.Group) error {
 	metrics := resultMetrics()
 	tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "CELL\tBLOCKS")
@@ -32,10 +48,7 @@ func (a *app) printResult(run *record.Run) error {
 		fmt.Fprint(tw, "\t", strings.ToUpper(m.Name))
 	}
 	fmt.Fprintln(tw, "\tNOTE")
-	for _, g := range set.Groups(func(record.Cell) bool { return true }) {
-		if len(g.OK) == 0 {
-			continue // said below
-		}
+	for _, g := range groups {
 		fmt.Fprintf(tw, "%s\t%d", bench.CellName(g.Cell), len(g.OK))
 		for _, m := range metrics {
 			fmt.Fprint(tw, "\t", median(g, m))
@@ -45,8 +58,6 @@ func (a *app) printResult(run *record.Run) error {
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
-	printGaps(a, run.Records)
-	fmt.Fprintln(a.stdout, run.Dir)
 	return nil
 }
 
@@ -70,25 +81,36 @@ func note(h cells.Health) string {
 	return strings.Join(parts, ", ")
 }
 
-// printGaps lists what was skipped or failed, the same reason once.
-func printGaps(a *app, records []record.Record) {
-	count := map[string]int{}
-	var order []string
+// gap is a reason for missing figures, and how many cells it cost.
+type gap struct {
+	reason string
+	cells  int
+}
+
+// gaps collects reasons, each once, in the order in which they occurred. reasonOf returns ""
+// for a record that lacks nothing.
+func gaps(records []record.Record, reasonOf func(record.Record) string) []gap {
+	var out []gap
 	for _, rec := range records {
-		text := ""
-		switch {
-		case rec.Skipped != "":
-			text = "skipped: " + rec.Skipped
-		case rec.Failed != "":
-			text = "failed: " + bench.CellName(rec.Cell) + ": " + rec.Failed
-		default:
+		reason := reasonOf(rec)
+		if reason == "" {
 			continue
 		}
-		if count[text]++; count[text] == 1 {
-			order = append(order, text)
+		i := slices.IndexFunc(out, func(g gap) bool { return g.reason == reason })
+		if i < 0 {
+			i = len(out)
+			out = append(out, gap{reason: reason})
 		}
+		out[i].cells++
 	}
-	for _, text := range order {
-		fmt.Fprintf(a.stderr, "%s (%d cells)\n", text, count[text])
+	return out
+}
+
+func skipped(rec record.Record) string { return rec.Skipped }
+
+func failed(rec record.Record) string {
+	if rec.Failed == "" {
+		return ""
 	}
+	return bench.CellName(rec.Cell) + ": " + rec.Failed
 }
