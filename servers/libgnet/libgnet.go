@@ -60,7 +60,7 @@ func Model() servers.Model {
 			{Case: "back-pressure", Reason: unbounded},
 			{Case: "write-timeout", Reason: "until it strikes, all that the peer sends is taken: " + unbounded},
 			{Case: "half-close", Reason: dropped},
-			{Case: "half-close-slow-reader", Reason: unbounded + "; and " + dropped},
+			{Case: "half-close-slow-reader", Reason: dropped + "; and before it, see back-pressure"},
 		},
 		Serve: serve,
 	}

@@ -12,9 +12,9 @@ import (
 	"iomodels/servers"
 )
 
-// process is what netpoll itself keeps in package variables: how many pollers there are, how
-// handlers are started, where messages go. It can be set before the first connection, and reads
-// none of it under a lock; so the first server of a process decides for all of them.
+// process is what netpoll itself keeps in package variables: how many pollers there are, where
+// messages go. It can only be set before the first connection, and nothing of it is read under a
+// lock; so the first server of a process decides for all of them.
 var process perProcess
 
 type perProcess struct {
@@ -27,12 +27,10 @@ func (p *perProcess) configure(cfg servers.Config) error {
 	p.once.Do(func() {
 		p.loops = cfg.Loops
 		netpoll.SetLoggerOutput(&logger{to: cfg.Log})
-		if p.err = netpoll.SetNumLoops(cfg.Loops); p.err == nil {
-			p.err = netpoll.DisableGopool()
-		}
+		p.err = netpoll.SetNumLoops(cfg.Loops)
 	})
 	if p.err != nil {
-		return fmt.Errorf("netpoll: configure the process: %w", p.err)
+		return fmt.Errorf("netpoll: set the number of pollers: %w", p.err)
 	}
 	if p.loops != cfg.Loops {
 		cfg.Log.Warn("netpoll: the number of pollers stands for the whole process", "loops", p.loops)
