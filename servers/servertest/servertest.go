@@ -11,7 +11,7 @@
 // a foreign library it may be a known limit, declared in servers.Model.KnownLimits with its
 // reason, run all the same, and reported, never skipped in silence.
 //
-// After every case three more things are judged under names of their own: "stop" (Serve
+// After every case two more things are judged under names of their own: "stop" (Serve
 // returned nil, in time), "leaks" (no descriptor and no goroutine stayed behind).
 //
 // No case asserts that something is fast. Cases that need time to pass assert order ("the
