@@ -30,7 +30,11 @@ func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	ctx.Conn().(*blocking.Guarded).Begin()
-	route, n := proto.Lookup(ctx.URI().PathOriginal())
+	path := ctx.URI().PathOriginal()
+	if len(path) == 0 { // the target is in absolute form
+		path = []byte("/")
+	}
+	route, n := proto.Lookup(path)
 	switch {
 	case ctx.IsOptions() && string(ctx.RequestURI()) == "*":
 		fail(ctx, fasthttp.StatusOK, "", "GET, HEAD, POST, OPTIONS")
@@ -80,6 +84,14 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		fail(ctx, fasthttp.StatusBadRequest, "this is not HTTP", "")
 	}
+}
+
+// expect says whether a client that waits for 100 Continue shall send its body.
+func expect(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() > proto.DefaultBody {
+		return fasthttp.StatusRequestEntityTooLarge
+	}
+	return fasthttp.StatusContinue
 }
 
 // fail answers in words or, where why is empty, without.

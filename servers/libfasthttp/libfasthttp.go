@@ -86,6 +86,7 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	err = blocking.ServeLibrary(ctx, cfg, library{&fasthttp.Server{
 		Handler:                      h.serve,
 		ErrorHandler:                 refuse,
+		ExpectHandler:                expect,
 		ReadBufferSize:               cfg.ReadSize,
 		MaxRequestBodySize:           proto.DefaultBody,
 		NoDefaultServerHeader:        true,

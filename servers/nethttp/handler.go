@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -53,7 +54,7 @@ func readBody(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
 		return &http.MaxBytesError{Limit: proto.DefaultBody}
 	}
 	var to io.Writer = buf // it grows with what arrives, not with what was announced
-	if route, _ := proto.Lookup(r.URL.EscapedPath()); route != proto.EchoRoute || !allowed(route, r.Method) {
+	if route, _ := lookup(r); route != proto.EchoRoute || !allowed(route, r.Method) {
 		to = io.Discard
 	}
 	_, err := io.Copy(to, http.MaxBytesReader(w, r.Body, proto.DefaultBody))
@@ -62,7 +63,7 @@ func readBody(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
 
 // answer runs what the request asks for. body is its body, where it is wanted.
 func (h *handler) answer(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) {
-	route, n := proto.Lookup(r.URL.EscapedPath())
+	route, n := lookup(r)
 	switch {
 	case r.Method == http.MethodOptions && r.URL.Path == "*":
 		fail(w, http.StatusOK, "", "GET, HEAD, POST, OPTIONS")
@@ -85,6 +86,11 @@ func (h *handler) answer(body *bytes.Buffer, w http.ResponseWriter, r *http.Requ
 		head(w, proto.TextPlain, int64(len(proto.Hello)))
 		_, _ = io.WriteString(w, proto.Hello)
 	}
+}
+
+// lookup finds the route of r. A target in absolute form may have an empty path: it is "/".
+func lookup(r *http.Request) (proto.Route, int64) {
+	return proto.Lookup(cmp.Or(r.URL.EscapedPath(), "/"))
 }
 
 func allowed(route proto.Route, method string) bool {
