@@ -11,8 +11,8 @@ import (
 	"iomodels/servers/proto"
 )
 
-// loop is one proactor with its listener and its connections. One goroutine, locked to its
-// thread, owns it and everything in it, but for what mu guards.
+// loop is one proactor with its listener and its connections. One goroutine owns it and
+// everything in it, but for what mu guards.
 type loop struct {
 	*server
 	p        Proactor
@@ -30,8 +30,8 @@ type loop struct {
 	elapsed  time.Duration // since start, as of the last look at the clock
 	late     bool          // a wait came after that look
 	stopping bool
-	killed   bool // the grace is over
-	logged   deadline.Tick
+	killed   bool          // the grace is over
+	silent   deadline.Tick // trouble with accept is not reported again before
 	mu       sync.Mutex
 	returned []*exchange // by workers
 
@@ -111,8 +111,8 @@ func (l *loop) accepted(op *Op, fd int, err error) {
 		l.p.Submit(op, Accept)
 		return
 	}
-	if now := l.now(); now-l.logged >= deadline.At(time.Second) || l.logged == 0 {
-		l.logged = now
+	if now := l.now(); now >= l.silent {
+		l.silent = deadline.After(now, time.Second)
 		l.cfg.Log.Warn("accept failed, will try again", "err", err)
 	}
 	l.timeouts.Set(listenerSlot, deadline.After(l.now(), acceptPause))

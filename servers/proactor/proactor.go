@@ -34,7 +34,7 @@ type Op struct {
 	Tag uint32 // the caller's own: tells its handler whose operation this is
 
 	// Lazy, of a Send: nobody is in a hurry to learn of its success, which may then be told
-	// together with the next completion of anything. Failure is told at once.
+	// together with the next completion of anything, or RawWaitMax late.
 	Lazy bool
 
 	// Pending: in the backend's hands. It holds from Submit to the last completion. Inside Done
@@ -50,9 +50,8 @@ type Op struct {
 // submit operations, op included if that is no longer pending.
 type CompletionHandler func(op *Op, n int, err error)
 
-// Proactor carries out operations and tells their handlers. One goroutine, locked to its
-// thread, opens it and makes every call; only Wake may come from any other. There is at most
-// one operation of each direction (Accept and Receive, or Send) per descriptor at a time.
+// Proactor carries out operations and tells their handlers. The goroutine that opened it makes
+// every call; only Wake may come from any other. There is at most one operation of each direction (Accept and Receive, or Send) per descriptor at a time.
 type Proactor interface {
 	// Submit starts op. It never completes inside the call: a handler that submits is not
 	// called again before it has returned, and no chain of completions deepens the stack.
@@ -61,7 +60,7 @@ type Proactor interface {
 	// or with its result if that was faster.
 	Cancel(op *Op)
 	// CloseFD closes fd. Its pending operations are cancelled and complete as after Cancel.
-	// The number is not given to a new connection while a completion of the old may come.
+	// A number that comes back with a new connection brings no completion of the old one.
 	CloseFD(fd int)
 	// Complete waits until an operation has completed, for at most wait (negative: without
 	// end), and runs the handlers of all that have. It also returns after a Wake or a signal.

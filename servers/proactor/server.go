@@ -15,7 +15,7 @@ import (
 	"iomodels/servers/sock"
 )
 
-// Backend opens a proactor, on the thread that will use it.
+// Backend opens a proactor for the calling goroutine, which alone will use it.
 type Backend func(Settings) (Proactor, error)
 
 // server is what the loops share.
@@ -71,10 +71,8 @@ func Serve(ctx context.Context, cfg servers.Config, open Backend) error {
 	return errors.Join(errs...)
 }
 
-// serve is the life of one loop. It is locked to its thread: a ring serves one thread alone.
+// serve is the life of one loop.
 func (s *server) serve(open Backend, listener int, opened chan<- *loop) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	settings := Settings{BufferSize: s.cfg.ReadSize, RawWait: RawWaitMax}
 	if s.cfg.Offload > 0 || s.cfg.Loops > runtime.GOMAXPROCS(0) {
 		settings.RawWait = 0 // others need the processor while a loop waits

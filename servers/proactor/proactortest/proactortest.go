@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,21 +29,28 @@ func Run(t *testing.T, open proactor.Backend) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Log(c.explanation)
-			runtime.LockOSThread() // and never unlocked: the thread ends with the test
-			p, err := open(proactor.Settings{BufferSize: bufferSize, RawWait: proactor.RawWaitMax})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b := &bench{T: t, p: p}
-			defer func() {
-				if err := p.Close(); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-				p.Wake() // is harmless now
-			}()
-			c.run(b)
+			run(t, open, proactor.RawWaitMax, c.run)
 		})
 	}
+	t.Run("ordinary-wait", func(t *testing.T) { // all that waits, with the scheduler told of it
+		for _, c := range cases {
+			run(t, open, 0, c.run)
+		}
+	})
+}
+
+func run(t *testing.T, open proactor.Backend, rawWait time.Duration, body func(*bench)) {
+	p, err := open(proactor.Settings{BufferSize: bufferSize, RawWait: rawWait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		p.Wake() // is harmless now
+	}()
+	body(&bench{T: t, p: p})
 }
 
 var cases = []struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,8 +45,6 @@ func Serve(ctx context.Context, cfg servers.Config, opt Options) error {
 
 // Available says why io_uring cannot be used here, and what to do about it.
 func Available() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	r, err := ring.Open(8, false)
 	if err != nil {
 		return remedy(err, sysctl("kernel/io_uring_disabled"))

@@ -144,6 +144,9 @@ func (p *Proactor) prepareReceive(e *ring.SQE, op *proactor.Op) {
 	e.Flags = ring.BufferSelect
 	if op.Kind == proactor.ReceiveMany && !p.opt.NoMultishot {
 		e.Ioprio = ring.RecvMultishot
+		if !p.endless { // or a peer could make us receive what all buffers hold, in one turn
+			e.OptLen = uint32(p.opt.BufferSize)
+		}
 	}
 }
 
@@ -177,7 +180,7 @@ type quietSend struct {
 // completions that are there tell, then the others. It comes before everything else of a
 // batch: the peer's next request may be in the same one, and comes after the reply.
 func (p *Proactor) settle() {
-	if len(p.quiet) == 0 {
+	if len(p.quiet) == 0 || p.ring.Overflowed() { // a failure may be among what did not fit
 		return
 	}
 	for i, n := uint32(0), p.ring.Filled(); i < n; i++ {
@@ -219,11 +222,17 @@ func (p *Proactor) failedQuietly(c ring.CQE) {
 // completed handles one completion.
 func (p *Proactor) completed(c ring.CQE) {
 	op := p.lookup(c.UserData)
-	if op == nil || op.Mark&quietly != 0 { // nobody waits for it, or settle has seen it
+	if op == nil { // nobody waits for it any more
 		return
 	}
 	n, err := result(c.Res)
 	switch {
+	case op.Mark&quietly != 0: // it came too late for settle: the queue had been full
+		p.failedQuietly(c)
+	case err == unix.EINVAL && op.Kind == proactor.ReceiveMany && !p.endless:
+		p.endless = true // the kernel does not know the bound
+		p.delist(op)
+		p.arm(op)
 	case c.Flags&ring.HasBuffer != 0:
 		id := uint16(c.Flags >> ring.BufferShift)
 		op.Buf = p.buffers.Take(id, n)

@@ -3,6 +3,7 @@ package uring
 import (
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +46,8 @@ type Proactor struct {
 
 	quiet []quietSend // sends whose success is not reported, oldest first
 
+	endless bool // the kernel cannot bound what one receive brings in all
+
 	fresh  bool  // the last Complete found something: more is likely soon
 	closed bool  // no handler runs any more
 	broken error // an entry could not be submitted
@@ -53,8 +56,10 @@ type Proactor struct {
 	hearing proactor.Op // the pending read of the bell
 }
 
-// New opens a ring on the calling goroutine's thread, to which it must stay locked.
+// New opens a ring and locks the calling goroutine, which must make all further calls, to its
+// thread until Close.
 func New(opt Options) (*Proactor, error) {
+	runtime.LockOSThread()
 	if opt.Entries == 0 {
 		opt.Entries = 256
 	}
@@ -63,6 +68,7 @@ func New(opt Options) (*Proactor, error) {
 	}
 	r, err := ring.Open(uint32(opt.Entries), opt.NoDeferral)
 	if err != nil {
+		runtime.UnlockOSThread()
 		return nil, err
 	}
 	p := &Proactor{opt: opt, ring: r}
@@ -127,10 +133,18 @@ func (p *Proactor) CloseFD(fd int) {
 // last, and waits. Then it takes the completions one by one.
 //
 // After a batch of completions more are likely soon, so that wait is a raw one first; what
-// this is good for, and its bound, stands at proactor.Settings.
+// this is good for, and its bound, stands at proactor.Settings. Nor may a quiet send wait long
+// for its completion.
 func (p *Proactor) Complete(wait time.Duration) error {
-	if raw := p.opt.RawWait; p.fresh && raw > 0 && (wait < 0 || wait > raw) {
-		wait = raw
+	bound := wait
+	switch {
+	case p.fresh && p.opt.RawWait > 0:
+		bound = p.opt.RawWait
+	case len(p.quiet) > 0:
+		bound = proactor.RawWaitMax
+	}
+	if wait < 0 || bound < wait {
+		wait = bound
 	}
 	if p.enter(1, wait); p.broken != nil {
 		return p.broken
@@ -184,10 +198,12 @@ func (p *Proactor) Close() error {
 			p.completed(p.ring.Take())
 		}
 	}
+	p.enter(0, 0) // the last of them may have left descriptors to close
 	err := errors.Join(p.ring.Close(), p.bell.Close())
 	if p.buffers != nil {
 		p.buffers.Close()
 	}
+	runtime.UnlockOSThread()
 	return err
 }
 

@@ -1,11 +1,19 @@
 package uring
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"iomodels/servers/proactor"
 	"iomodels/servers/proactor/proactortest"
+	"iomodels/servers/proactor/uring/ring"
 	"iomodels/servers/servertest"
+	"iomodels/servers/sock"
 )
 
 // variants are the ways in which the backend can be run. All fulfil the same contract.
@@ -29,10 +37,194 @@ func backend(opt Options) proactor.Backend {
 	}
 }
 
+func skipIfForbidden(t testing.TB) {
+	t.Helper()
+	if err := Available(); err != nil {
+		t.Skip(err)
+	}
+}
+
 func TestContract(t *testing.T) {
+	skipIfForbidden(t)
 	for name, opt := range variants {
 		t.Run(name, func(t *testing.T) { proactortest.Run(t, backend(opt)) })
 	}
 }
 
 func TestModel(t *testing.T) { servertest.Run(t, Model()) }
+
+func TestRemedyNamesTheCause(t *testing.T) {
+	for _, tc := range []struct {
+		errno  unix.Errno
+		sysctl string
+		want   string
+	}{
+		{unix.ENOSYS, "", "seccomp"},
+		{unix.EPERM, "", "seccomp"},
+		{unix.EPERM, "0", "seccomp"},
+		{unix.EPERM, "1", "kernel.io_uring_group"},
+		{unix.EPERM, "2", "kernel.io_uring_disabled is 2"},
+		{unix.EACCES, "", "security module"},
+		{unix.ENOMEM, "0", "ulimit -l"},
+	} {
+		err := remedy(fmt.Errorf("io_uring_setup: %w", tc.errno), tc.sysctl)
+		if !errors.Is(err, tc.errno) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%v with sysctl %q: %v; want the cause and %q", tc.errno, tc.sysctl, err, tc.want)
+		}
+	}
+}
+
+// open returns a proactor that the test may look into, and a connected pair.
+func open(t *testing.T, opt Options) (p *Proactor, fd, peer int) {
+	t.Helper()
+	skipIfForbidden(t)
+	opt.Settings = proactor.Settings{BufferSize: 1024}
+	p, err := New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(pair[1]) })
+	return p, pair[0], pair[1]
+}
+
+func until(t *testing.T, p *Proactor, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !cond(); {
+		if err := p.Complete(10 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+// A kernel that cannot bound a receive refuses it with EINVAL. (Here the answer is made up.)
+func TestReceivesWithoutBoundWhereThereIsNone(t *testing.T) {
+	p, fd, peer := open(t, Options{})
+	defer p.Close()
+	var got string
+	op := proactor.Op{FD: int32(fd), Done: func(op *proactor.Op, n int, err error) {
+		if err != nil {
+			t.Errorf("completed with %v", err)
+		}
+		got += string(op.Buf[:n])
+	}}
+	op.Begin(proactor.ReceiveMany)
+	p.enlist(&op) // as Submit does, without an entry for the kernel
+	refused := userData(&op)
+	p.completed(ring.CQE{UserData: refused, Res: -int32(unix.EINVAL)})
+	if !p.endless || !op.Pending || userData(&op) == refused {
+		t.Fatalf("endless: %v, pending: %v; want it submitted anew", p.endless, op.Pending)
+	}
+	p.completed(ring.CQE{UserData: refused, Res: 5}) // comes after its time
+	if _, err := unix.Write(peer, []byte("bytes")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, p, "the bytes", func() bool { return got == "bytes" })
+	p.CloseFD(fd)
+}
+
+// Sends that fail quietly while the completion queue is full: none may be taken for a success.
+func TestQuietFailureBehindAnOverflow(t *testing.T) {
+	p, fd, _ := open(t, Options{Entries: 1}) // eight completions fit
+	defer unix.Close(fd)
+	defer p.Close()
+	const senders = 40
+	succeeded, failed := 0, 0
+	ops := make([]proactor.Op, senders)
+	for i := range ops {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(pair[1]) // so that every send fails
+		defer unix.Close(pair[0])
+		ops[i] = proactor.Op{FD: int32(pair[0]), Buf: []byte("x"), Lazy: true}
+		ops[i].Done = func(_ *proactor.Op, _ int, err error) {
+			if err == nil {
+				succeeded++
+			} else {
+				failed++
+			}
+		}
+	}
+	for i := range ops {
+		p.Submit(&ops[i], proactor.Send)
+	}
+	if p.enter(0, 0); !p.ring.Overflowed() {
+		t.Fatal("the queue did not overflow: this test tests nothing")
+	}
+	until(t, p, "all completions", func() bool { return succeeded+failed == senders })
+	if succeeded > 0 {
+		t.Errorf("%d of %d sends to nobody were told to have succeeded", succeeded, senders)
+	}
+}
+
+// Connections that were accepted and not yet told of must not outlive the proactor.
+func TestCloseClosesAcceptedConnections(t *testing.T) {
+	p, fd, _ := open(t, Options{})
+	defer unix.Close(fd)
+	l, addr, err := sock.Listen("127.0.0.1:0", false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(l)
+	op := proactor.Op{FD: int32(l), Done: func(_ *proactor.Op, fd int, err error) {
+		t.Errorf("told of %d, %v during Close", fd, err)
+	}}
+	p.Submit(&op, proactor.Accept)
+	peer, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(peer)
+	if err := unix.Connect(peer, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	p.enter(1, time.Second) // accepted; its completion stays in the queue
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	unix.SetsockoptTimeval(peer, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20})
+	if n, err := unix.Read(peer, make([]byte, 1)); n > 0 || err == unix.EAGAIN {
+		t.Errorf("the peer's read: %d, %v; want the connection closed", n, err)
+	}
+}
+
+func TestDescriptorClosedAfterItsLastCompletion(t *testing.T) {
+	p, fd, _ := open(t, Options{})
+	defer p.Close()
+	completed := false
+	op := proactor.Op{FD: int32(fd), Done: func(*proactor.Op, int, error) { completed = true }}
+	p.Submit(&op, proactor.ReceiveMany)
+	p.enter(0, 0)
+	p.CloseFD(fd)
+	p.enter(0, 0) // the cancellation is carried out; its completion stays in the queue
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); completed || err != nil {
+		t.Fatalf("completed: %v, descriptor: %v; want it open until the handler was told", completed, err)
+	}
+	until(t, p, "the close", func() bool {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		return completed && err == unix.EBADF
+	})
+}
+
+func BenchmarkBell(b *testing.B) {
+	skipIfForbidden(b)
+	p, err := New(Options{Settings: proactor.Settings{BufferSize: 1024, RawWait: proactor.RawWaitMax}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	for b.Loop() {
+		p.Wake()
+		if err := p.Complete(-1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -13,8 +13,9 @@ type SQE struct {
 	Off, Addr     uint64
 	Len, OpFlags  uint32 // OpFlags: msg_flags, accept_flags, cancel_flags, ...
 	UserData      uint64 // comes back in the completion
-	BufGroup      uint16
-	_             [22]byte
+	BufGroup, _   uint16
+	OptLen        uint32 // of a multishot receive: ends after so many bytes (Linux 6.17)
+	_             [16]byte
 }
 
 // CQE is struct io_uring_cqe: the news of one operation.
@@ -64,6 +65,7 @@ const (
 	featCQESkip    = 1 << 11 // IORING_FEAT_CQE_SKIP
 	featRegRegRing = 1 << 13 // IORING_FEAT_REG_REG_RING
 
+	sqCQOverflow   = 1 << 1 // IORING_SQ_CQ_OVERFLOW
 	enterGetEvents = 1 << 0 // IORING_ENTER_GETEVENTS
 	enterExtArg    = 1 << 3 // IORING_ENTER_EXT_ARG
 

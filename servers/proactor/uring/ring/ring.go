@@ -31,6 +31,7 @@ type Ring struct {
 
 	sqes           []SQE
 	sqHead, sqTail *uint32 // the kernel moves head, we move tail
+	sqFlags        *uint32 // set by the kernel
 	tail           uint32  // our tail; published by Enter
 
 	cqes           []CQE
@@ -100,7 +101,7 @@ func (r *Ring) mmap(p *params) (err error) {
 		return os.NewSyscallError("mmap io_uring entries", err)
 	}
 	at := func(off uint32) unsafe.Pointer { return unsafe.Pointer(&r.queues[off]) }
-	r.sqHead, r.sqTail = (*uint32)(at(p.sq.head)), (*uint32)(at(p.sq.tail))
+	r.sqHead, r.sqTail, r.sqFlags = (*uint32)(at(p.sq.head)), (*uint32)(at(p.sq.tail)), (*uint32)(at(p.sq.flags))
 	r.cqHead, r.cqTail = (*uint32)(at(p.cq.head)), (*uint32)(at(p.cq.tail))
 	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(&r.entries[0])), p.sqEntries)
 	r.cqes = unsafe.Slice((*CQE)(at(p.cq.cqes)), p.cqEntries)
@@ -162,6 +163,10 @@ func (r *Ring) Enter(n uint32, wait time.Duration, raw bool) unix.Errno {
 
 // Filled returns how many completions can be taken.
 func (r *Ring) Filled() uint32 { return atomic.LoadUint32(r.cqTail) - r.head }
+
+// Overflowed reports whether there are completions that found the queue full and are still with
+// the kernel. Enter brings them when there is room.
+func (r *Ring) Overflowed() bool { return atomic.LoadUint32(r.sqFlags)&sqCQOverflow != 0 }
 
 // Peek returns completion i of the filled ones, and leaves it there.
 func (r *Ring) Peek(i uint32) *CQE { return &r.cqes[(r.head+i)&uint32(len(r.cqes)-1)] }

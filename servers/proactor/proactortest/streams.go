@@ -1,0 +1,192 @@
+package proactortest
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers/proactor"
+)
+
+func notInsideSubmit(b *bench) {
+	fd, peer := b.pair()
+	b.closing(fd)
+	b.write(peer, []byte("there already"))
+	in, out := b.newLog(fd), b.newLog(fd)
+	out.op.Buf = []byte("fits")
+	b.p.Submit(&in.op, proactor.Receive)
+	b.p.Submit(&out.op, proactor.Send)
+	b.wantCount("completions inside Submit", in.calls+out.calls, 0)
+	b.until("both completions", func() bool { return in.ended() && out.ended() })
+}
+
+func receive(b *bench) {
+	fd, peer := b.pair()
+	b.closing(fd)
+	in := b.newLog(fd)
+	b.p.Submit(&in.op, proactor.Receive)
+	b.write(peer, pattern(2*bufferSize))
+	b.until("the completion", in.ended)
+	b.settle()
+	b.wantCount("completions", in.calls, 1)
+	if in.n > bufferSize {
+		b.Fatalf("received %d bytes into a buffer of %d", in.n, bufferSize)
+	}
+	for len(in.got) < 2*bufferSize {
+		in.last = 0
+		b.p.Submit(&in.op, proactor.Receive)
+		b.until("another completion", in.ended)
+	}
+	b.wantBytes(in.got, pattern(2*bufferSize))
+}
+
+func receiveMany(b *bench) {
+	fd, peer := b.pair()
+	b.closing(fd)
+	in := b.newLog(fd)
+	in.again = proactor.ReceiveMany
+	b.p.Submit(&in.op, proactor.ReceiveMany)
+	want := pattern(100_000)
+	for at, n := 0, 1; at < len(want); at, n = at+n, n*3%7919 {
+		n = min(n, len(want)-at)
+		b.write(peer, want[at:at+n])
+		if at%3 == 0 {
+			b.until("what was sent so far", func() bool { return len(in.got) == at+n })
+		}
+	}
+	b.must(unix.Shutdown(peer, unix.SHUT_WR))
+	b.until("the end of the stream", func() bool { return in.ended() })
+	b.wantBytes(in.got, want)
+	if in.n != 0 || in.err != nil {
+		b.Fatalf("the last completion is %d, %v; want 0, nil", in.n, in.err)
+	}
+}
+
+func endOfStream(b *bench) {
+	for _, kind := range []proactor.Kind{proactor.Receive, proactor.ReceiveMany} {
+		fd, peer := b.pair()
+		b.closing(fd)
+		in := b.newLog(fd)
+		b.p.Submit(&in.op, kind)
+		b.must(unix.Shutdown(peer, unix.SHUT_WR))
+		b.until("the completion", in.ended)
+		b.settle()
+		b.wantCount("completions", in.calls, 1)
+		if in.n != 0 || in.err != nil {
+			b.Fatalf("completed with %d, %v; want 0, nil", in.n, in.err)
+		}
+	}
+}
+
+func reset(b *bench) {
+	for _, kind := range []proactor.Kind{proactor.Receive, proactor.ReceiveMany} {
+		fd, peer := b.pair()
+		b.closing(fd)
+		in := b.newLog(fd)
+		b.p.Submit(&in.op, kind)
+		b.settle()
+		b.resetBy(peer)
+		b.until("the completion", in.ended)
+		b.wantCount("completions", in.calls, 1)
+		b.wantError(in.err, unix.ECONNRESET)
+	}
+}
+
+// resetBy closes the peer's end so that RST is sent. The number is kept from reuse.
+func (b *bench) resetBy(peer int) {
+	b.Helper()
+	b.must(unix.SetsockoptLinger(peer, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
+	other, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	b.must(err)
+	b.must(unix.Dup3(other, peer, unix.O_CLOEXEC))
+	b.must(unix.Close(other))
+}
+
+const bulk = 8 << 20 // more than the socket buffers of both ends hold
+
+func send(b *bench)       { b.sendBulk(false) }
+func sendLazily(b *bench) { b.sendBulk(true) }
+
+// sendBulk sends in pieces from one handler, as a server does.
+func (b *bench) sendBulk(lazy bool) {
+	fd, peer := b.pair()
+	want := pattern(bulk)
+	rest := want
+	out := proactor.Op{FD: int32(fd), Lazy: lazy}
+	finished := false
+	out.Done = func(op *proactor.Op, n int, err error) {
+		b.must(err)
+		if op.Pending || n > len(op.Buf) {
+			b.Fatalf("a send of %d bytes completed with %d, pending: %v", len(op.Buf), n, op.Pending)
+		}
+		if rest = rest[n:]; len(rest) == 0 {
+			finished = true
+			b.p.CloseFD(fd)
+			return
+		}
+		op.Buf = rest[:min(len(rest), 100_000)]
+		b.p.Submit(op, proactor.Send)
+	}
+	out.Buf = rest[:1]
+	b.p.Submit(&out, proactor.Send)
+	b.settle() // nobody reads yet, and nothing else happens: far more than one piece must go
+	sentAlone := len(want) - len(rest)
+	if sentAlone < 2 || finished {
+		b.Fatalf("%d bytes went before the peer read any", sentAlone)
+	}
+	s := b.peerReads(peer)
+	b.until("all is sent", func() bool { return finished })
+	b.settle() // the close must be carried out
+	select {
+	case got := <-s.all:
+		b.wantBytes(got, want)
+	case <-time.After(limit):
+		b.Fatal("the peer saw no end of the stream")
+	}
+}
+
+func sendBroken(b *bench) {
+	for _, lazy := range []bool{false, true} {
+		fd, peer := b.pair()
+		b.closing(fd)
+		b.resetBy(peer)
+		out := b.newLog(fd)
+		out.op.Buf, out.op.Lazy = []byte("x"), lazy
+		b.until("an error", func() bool { // the first may go into the void
+			if !out.op.Pending && out.err == nil {
+				b.p.Submit(&out.op, proactor.Send)
+			}
+			return out.err != nil && !out.op.Pending
+		})
+		b.wantError(out.err, unix.EPIPE, unix.ECONNRESET)
+	}
+}
+
+func buffersReturn(b *bench) {
+	var ins []*log
+	var peers []int
+	for range 8 {
+		fd, peer := b.pair()
+		in := b.newLog(b.closing(fd))
+		in.again = proactor.ReceiveMany
+		b.p.Submit(&in.op, proactor.ReceiveMany)
+		ins, peers = append(ins, in), append(peers, peer)
+	}
+	want := pattern(300_000)
+	for at := 0; at < len(want); at += 5000 {
+		for _, peer := range peers {
+			b.write(peer, want[at:at+5000])
+		}
+		b.until("this round", func() bool {
+			for _, in := range ins {
+				if len(in.got) < at+5000 {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for _, in := range ins {
+		b.wantBytes(in.got, want)
+	}
+}
