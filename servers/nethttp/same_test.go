@@ -31,6 +31,34 @@ func TestSameAnswers(t *testing.T) {
 	}
 }
 
+// asks is what is asked of each.
+var asks = []struct{ method, target, body string }{
+	{"GET", "/", ""},
+	{"HEAD", "/", ""},
+	{"GET", "/?query=ignored", ""},
+	{"POST", "/", "a body nobody wants"},
+	{"OPTIONS", "/", ""},
+	{"DELETE", "/", ""},
+	{"POST", "/echo", "hello"},
+	{"POST", "/echo", strings.Repeat("hello", 100_000)},
+	{"GET", "/echo", ""},
+	{"PUT", "/echo", "hello"},
+	{"OPTIONS", "/echo", ""},
+	{"GET", "/bytes/0", ""},
+	{"GET", "/bytes/100", ""},
+	{"GET", "/bytes/1000000", ""},
+	{"HEAD", "/bytes/1000000", ""},
+	{"GET", "/bytes/1073741825", ""},
+	{"GET", "/bytes/-1", ""},
+	{"GET", "/delay/1", ""},
+	{"GET", "/burn/10", ""},
+	{"GET", "/burn/", ""},
+	{"GET", "/%65cho", ""},
+	{"POST", "//echo", "x"},
+	{"GET", "/nowhere", ""},
+	{"HEAD", "/nowhere", ""},
+}
+
 // answers asks m everything, and returns what is to be the same of each answer.
 func answers(t *testing.T, m servers.Model) map[string]string {
 	t.Helper()
@@ -50,32 +78,7 @@ func answers(t *testing.T, m servers.Model) map[string]string {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	host := "http://" + (<-ready).String()
 	got := map[string]string{}
-	for _, ask := range []struct{ method, target, body string }{
-		{"GET", "/", ""},
-		{"HEAD", "/", ""},
-		{"GET", "/?query=ignored", ""},
-		{"POST", "/", "a body nobody wants"},
-		{"OPTIONS", "/", ""},
-		{"DELETE", "/", ""},
-		{"POST", "/echo", "hello"},
-		{"POST", "/echo", strings.Repeat("hello", 100_000)},
-		{"GET", "/echo", ""},
-		{"PUT", "/echo", "hello"},
-		{"OPTIONS", "/echo", ""},
-		{"GET", "/bytes/0", ""},
-		{"GET", "/bytes/100", ""},
-		{"GET", "/bytes/1000000", ""},
-		{"HEAD", "/bytes/1000000", ""},
-		{"GET", "/bytes/1073741825", ""},
-		{"GET", "/bytes/-1", ""},
-		{"GET", "/delay/1", ""},
-		{"GET", "/burn/10", ""},
-		{"GET", "/burn/", ""},
-		{"GET", "/%65cho", ""},
-		{"POST", "//echo", "x"},
-		{"GET", "/nowhere", ""},
-		{"HEAD", "/nowhere", ""},
-	} {
+	for _, ask := range asks {
 		req, err := http.NewRequest(ask.method, host+ask.target, strings.NewReader(ask.body))
 		if err != nil {
 			t.Fatal(err)
