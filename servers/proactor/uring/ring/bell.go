@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"encoding/binary"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 type Bell struct {
 	FD     int
 	Count  [8]byte     // for that read: in a field, for the kernel writes to it later
+	one    [8]byte     // what is written
 	rung   atomic.Bool // and not yet heard
 	mu     sync.Mutex  // keeps Close from closing the descriptor under a ringing Ring
 	closed bool
@@ -20,6 +22,7 @@ type Bell struct {
 
 // Hang makes the bell usable.
 func (b *Bell) Hang() (err error) {
+	binary.NativeEndian.PutUint64(b.one[:], 1)
 	b.FD, err = unix.Eventfd(0, unix.EFD_CLOEXEC)
 	return os.NewSyscallError("eventfd", err)
 }
@@ -32,8 +35,7 @@ func (b *Bell) Ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.closed {
-		one := [8]byte{0: 1}
-		unix.Write(b.FD, one[:]) // cannot fail: the counter is 0
+		unix.Write(b.FD, b.one[:]) // cannot fail: the counter is 0
 	}
 }
 
