@@ -50,11 +50,11 @@ func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) strin
 			failing.add(failed, g.Cell.Model, where(g))
 		}
 		for _, reason := range h.Invalid {
-			invalid.add(cells.WithoutNumbers(reason), g.Cell.Model, where(g))
+			invalid.add(headline(reason), g.Cell.Model, where(g))
 		}
 		if m.Timed {
 			for _, reason := range h.Suspect {
-				suspect.add(reason, g.Cell.Model, where(g))
+				suspect.add(headline(reason), g.Cell.Model, where(g))
 			}
 		}
 	}
@@ -63,6 +63,13 @@ func notes(groups []*cells.Group, m cells.Metric, where func(*cells.Group) strin
 		invalid.lines("Invalid, says the generator of itself"),
 		suspect.lines("Suspect, says the generator of itself"),
 	)
+}
+
+// headline is the start of a reason, without numbers: "the generator was late".
+func headline(reason string) string {
+	reason, _, _ = strings.Cut(cells.WithoutNumbers(reason), ":")
+	reason, _, _ = strings.Cut(reason, " (")
+	return reason
 }
 
 func modelsOf(groups []*cells.Group) []string {
@@ -77,8 +84,11 @@ func modelsOf(groups []*cells.Group) []string {
 
 // atConns places a group by its connections.
 func atConns(g *cells.Group) string {
-	return cells.Count.Tick(float64(g.Cell.Conns)) + " connections"
+	return cells.Connections(g.Cell.Conns)
 }
+
+// manyConns is the same for lists of places, where the unit is shared.
+func manyConns(g *cells.Group) string { return cells.Count.Tick(float64(g.Cell.Conns)) + " connections" }
 
 // atRate places a group by its offered load.
 func atRate(g *cells.Group) string { return cells.Rate.Tick(g.Cell.Rate) + " req/s" }
@@ -101,7 +111,9 @@ type entry struct {
 func (r *roster) add(reason, model, place string) {
 	for i, e := range r.entries {
 		if e.reason == reason && e.model == model {
-			r.entries[i].places = append(e.places, place)
+			if !slices.Contains(e.places, place) {
+				r.entries[i].places = append(e.places, place)
+			}
 			return
 		}
 	}
@@ -127,7 +139,7 @@ func (r *roster) lines(head string) []string {
 
 func (r *roster) who(same []entry) string {
 	var parts []string
-	at := func(e entry) string { return strings.Join(e.places, ", ") }
+	at := func(e entry) string { return joinPlaces(e.places) }
 	for _, place := range distinct(same, at) {
 		var models []string
 		for _, e := range same {
@@ -145,6 +157,20 @@ func (r *roster) who(same []entry) string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// joinPlaces writes the unit that places share only once: "100, 1k connections".
+func joinPlaces(places []string) string {
+	_, unit, _ := strings.Cut(places[0], " ")
+	var heads []string
+	for _, p := range places {
+		head, u, _ := strings.Cut(p, " ")
+		if u != unit {
+			return strings.Join(places, ", ")
+		}
+		heads = append(heads, head)
+	}
+	return strings.TrimSpace(strings.Join(heads, ", ") + " " + unit)
 }
 
 // distinct lists the values of entries, each once, in the order of first appearance.

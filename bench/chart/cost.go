@@ -69,7 +69,7 @@ func costChart(set *cells.Set, proto string, m cells.Metric, parts func(*cells.G
 		Alt: fmt.Sprintf("Bar chart: %s of each model, smallest first, in a closed loop.", axisTitle(m)),
 		Caption: caption(set, sc, shown, "Bars: median over blocks, smallest first (hollow: read with "+
 			"care); whiskers: its interval."),
-		Notes: notes(shown, m, atConns),
+		Notes: notes(shown, m, manyConns),
 		page:  page{rows: [][]panel{panels}},
 	}, true
 }
@@ -107,7 +107,7 @@ func memory(set *cells.Set, proto string) (Chart, bool) {
 	level(panels)
 	return Chart{
 		Title: fmt.Sprintf("Memory per idle connection, with %s: %s",
-			heldBy(groups[0]), cells.ProtoName(proto)),
+			cells.Connections(groups[0].Held()), cells.ProtoName(proto)),
 		Alt: "Bar charts: bytes per idle connection of each model, in the server's process and in " +
 			"the kernel.",
 		Caption: caption(set, sc, groups, "Left: growth of the server's resident memory from none to all "+
@@ -126,9 +126,6 @@ func memoryPanel(title string, groups []*cells.Group, m cells.Metric) panel {
 	pn.plot.X.Tick.Marker = linearTicks{cells.Bytes, 4}
 	return pn
 }
-
-// heldBy says how many connections stand open at a group.
-func heldBy(g *cells.Group) string { return cells.Count.Tick(float64(g.Held())) + " connections" }
 
 func fillKey(fill color.Color) func(draw.Canvas, vg.Rectangle) {
 	return func(c draw.Canvas, box vg.Rectangle) {

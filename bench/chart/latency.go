@@ -18,8 +18,9 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 	var loads []string
 	if sc, ok := set.Headline(cells.Open, proto, cells.Split); ok {
 		groups := set.In(sc)
-		groups = cells.AtRate(groups, cells.CommonRate(groups))
-		title := "Open loop, " + atRate(groups[0]) + " offered: what a user would wait"
+		rate := cells.CommonRate(groups)
+		groups = cells.AtRate(groups, rate)
+		title := "Open loop, " + cells.Rate.Tick(rate) + " req/s offered: what a user would wait"
 		if pn, ok := curvePanel(set, groups, title); ok {
 			rows, all = append(rows, []panel{pn}), append(all, groups...)
 			loads = append(loads, sc.String()+", "+atConns(groups[0]))
@@ -58,7 +59,7 @@ func percentilesChart(set *cells.Set, proto string, rows [][]panel, all []*cells
 			if g.Cell.Rate > 0 {
 				return atRate(g)
 			}
-			return atConns(g)
+			return manyConns(g)
 		}),
 		page: page{rows: rows},
 	}

@@ -37,7 +37,7 @@ func throughput(set *cells.Set, proto string) (Chart, bool) {
 		Caption: caption(set, sc, groups, "Points: median over blocks, set side by side (hollow: read "+
 			"with care); whiskers: its interval. The ratio is taken inside each block (Hodges-Lehmann "+
 			"estimate, signed-rank interval)."),
-		Notes: notes(groups, m, atConns),
+		Notes: notes(groups, m, manyConns),
 		page:  page{rows: rows},
 	}, true
 }

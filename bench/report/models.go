@@ -78,26 +78,40 @@ func (v view) trouble() string {
 	return join(parts...)
 }
 
-// absences lists cells without a figure, or with fewer blocks than planned.
+// absences lists cells without a figure, or with fewer blocks than planned; models that share
+// cell and fate share a row.
 func (v view) absences() Titled {
-	t := table.New("<model", "<cell", "blocks", "<what happened")
+	t := table.New("<models", "<cell", "blocks", "<what happened")
+	type fate struct{ cell, blocks, what string }
+	var order []fate
+	models := map[fate][]string{}
 	for _, g := range v.set.Groups(every) {
 		if len(g.Out) == 0 && len(g.OK) >= g.Planned {
 			continue
 		}
-		var reasons []string
-		for _, r := range g.Out {
-			reasons = addOnce(reasons, cells.Why(r))
-		}
-		skipped := len(g.Out) > 0 && g.Out[0].Skipped != "" // one record stands for all blocks
-		if missing := g.Planned - len(g.OK) - len(g.Out); missing > 0 && !skipped {
-			reasons = append(reasons, fmt.Sprintf("%d not reached: the run ended before", missing))
-		}
 		planned := max(g.Planned, len(g.OK)+len(g.Out))
-		t.Add(g.Cell.Model, cells.Place(g.Cell), fmt.Sprintf("%d of %d", len(g.OK), planned),
-			strings.Join(reasons, "; "))
+		f := fate{cells.Place(g.Cell), fmt.Sprintf("%d of %d", len(g.OK), planned), whatHappened(g)}
+		if models[f] == nil {
+			order = append(order, f)
+		}
+		models[f] = append(models[f], g.Cell.Model)
+	}
+	for _, f := range order {
+		t.Add(v.who(models[f]), f.cell, f.blocks, f.what)
 	}
 	return Titled{Title: "Skipped, failed, not reached", Table: t}
+}
+
+func whatHappened(g *cells.Group) string {
+	var reasons []string
+	for _, r := range g.Out {
+		reasons = addOnce(reasons, cells.Why(r))
+	}
+	skipped := len(g.Out) > 0 && g.Out[0].Skipped != "" // one record stands for all blocks
+	if missing := g.Planned - len(g.OK) - len(g.Out); missing > 0 && !skipped {
+		reasons = append(reasons, fmt.Sprintf("%d not reached: the run ended before", missing))
+	}
+	return strings.Join(reasons, "; ")
 }
 
 func every(record.Cell) bool { return true }

@@ -69,18 +69,17 @@ func TypicalConns(groups []*Group) int {
 }
 
 // CommonRate is the highest offered load that every model which was measured at it sustained,
-// so that all can be compared there; the lowest there is if no load is, 0 without any.
+// so that all can be compared there; if there is none, the lowest that was measured; or 0.
 func CommonRate(groups []*Group) float64 {
-	rates := RatesOf(groups)
 	best := 0.0
-	for i, rate := range rates {
+	for _, rate := range RatesOf(groups) {
 		sustained, measured := true, false
 		for _, g := range AtRate(groups, rate) {
 			if len(g.OK) > 0 {
 				sustained, measured = sustained && g.Sustained(), true
 			}
 		}
-		if i == 0 || (sustained && measured) {
+		if measured && (sustained || best == 0) {
 			best = rate
 		}
 	}

@@ -65,11 +65,19 @@ func (s Scenario) String() string {
 
 // Place says which cell it is, without its model: the scenario, connections and offered load.
 func Place(c record.Cell) string {
-	text := ScenarioOf(c).String() + ", " + Count.Tick(float64(c.Conns)) + " connections"
+	text := ScenarioOf(c).String() + ", " + Connections(c.Conns)
 	if c.Rate > 0 {
 		text += ", " + Rate.Tick(c.Rate) + " req/s offered"
 	}
 	return text
+}
+
+// Connections writes a number of connections: "1 connection", "10k connections".
+func Connections(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return Count.Tick(float64(n)) + " connections"
 }
 
 // ProtoName is the protocol as people write it.
