@@ -161,6 +161,13 @@ func (k *conn) overdue(now deadline.Tick) bool {
 	return k.late.Look(deadline.Policy(k.server.cfg.Timeouts), now, wait, moved, answered)
 }
 
+// settled reports whether nothing is asked and nothing owed.
+func (k *conn) settled() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.busy && k.phase == proto.Idle && k.Reader().Len() == 0
+}
+
 // flooded reports whether the peer has sent too much while its handler waits.
 func (k *conn) flooded() bool {
 	n := k.Reader().Len()

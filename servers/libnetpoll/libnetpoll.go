@@ -132,10 +132,11 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	return s.stop(events, ended)
 }
 
-// stop lets netpoll close its listener and wait, for the grace period, until no connection is busy.
+// stop finishes what is in flight, for the grace period, and ends netpoll.
 func (s *server) stop(events netpoll.EventLoop, ended <-chan error) error {
 	grace, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
 	defer cancel()
+	s.settle(grace)
 	for {
 		// An error here means that the grace is over; closeAll is the remedy. Shutdown does
 		// nothing at all when it comes before Serve has begun: so it is called until Serve ends.
@@ -147,6 +148,20 @@ func (s *server) stop(events netpoll.EventLoop, ended <-chan error) error {
 			}
 			s.closeAll()
 			return nil
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// settle closes the connections that nothing is asked of and nothing owed to, until there are no
+// others or the grace is over. Shutdown would do so, too, but it takes a request whose first part
+// has been read for no request at all.
+func (s *server) settle(grace context.Context) {
+	s.stopping.Store(true)
+	for s.closeIf((*conn).settled) > 0 {
+		select {
+		case <-grace.Done():
+			return
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

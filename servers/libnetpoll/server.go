@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudwego/netpoll"
@@ -23,6 +24,8 @@ type server struct {
 	jobs  sync.Pool     // of *offload.Job: output buffers, while a request is handled
 	over  chan struct{} // closed when the server ends
 	ended sync.WaitGroup
+
+	stopping atomic.Bool
 
 	mu   sync.Mutex
 	open map[*conn]struct{}
@@ -69,6 +72,9 @@ func (s *server) onRequest(ctx context.Context, _ netpoll.Connection) error {
 
 // full reports whether no further connection is wanted.
 func (s *server) full() bool {
+	if s.stopping.Load() {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cfg.MaxConns > 0 && len(s.open) >= s.cfg.MaxConns
@@ -116,9 +122,9 @@ func (s *server) watch() {
 	}
 }
 
-// closeIf closes the connections for which cond holds. Closing runs the close callback, which
-// needs the lock; so first they are collected.
-func (s *server) closeIf(cond func(*conn) bool) {
+// closeIf closes the connections for which cond holds, and returns how many others there are.
+// Closing runs the close callback, which needs the lock; so first they are collected.
+func (s *server) closeIf(cond func(*conn) bool) (others int) {
 	var doomed []*conn
 	s.mu.Lock()
 	for k := range s.open {
@@ -126,10 +132,12 @@ func (s *server) closeIf(cond func(*conn) bool) {
 			doomed = append(doomed, k)
 		}
 	}
+	others = len(s.open) - len(doomed)
 	s.mu.Unlock()
 	for _, k := range doomed {
 		k.Close()
 	}
+	return others
 }
 
 func (s *server) closeAll() { s.closeIf(func(*conn) bool { return true }) }

@@ -1,7 +1,9 @@
 package servertest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -120,6 +122,11 @@ func stopCases() []Case {
 			Explanation: "a request that is being handled at stop is still answered",
 		},
 		{
+			Name: "stop-mid-request", Proto: "http", Run: stopMidRequest,
+			Config:      func(c *servers.Config) { c.Grace = 10 * time.Second },
+			Explanation: "a request whose body is arriving at stop may finish, and is answered",
+		},
+		{
 			Name: "stop-in-flight-offload", Proto: "http", Run: stopInFlight,
 			Config:      func(c *servers.Config) { c.Grace, c.Offload = 10*time.Second, 2 },
 			Explanation: "the same with the handler on a worker pool",
@@ -153,11 +160,7 @@ func stopIdle(e *Env) error {
 	if err := e.awaitStop(); err != nil {
 		return err
 	}
-	if c, err := net.Dial("tcp", e.Addr); err == nil {
-		c.Close()
-		return fmt.Errorf("%s still accepts after Serve has returned", e.Addr)
-	}
-	return nil
+	return e.refuses()
 }
 
 func stopStuckPeer(e *Env) error {
@@ -198,4 +201,40 @@ func stopInFlight(e *Env) error {
 		return err
 	}
 	return e.awaitStop()
+}
+
+func stopMidRequest(e *Env) error {
+	conns, err := e.dialN(2)
+	if err != nil {
+		return err
+	}
+	busy, idle := conns[0], conns[1]
+	if err := errors.Join(e.exchange(busy), e.exchange(idle)); err != nil {
+		return err
+	}
+	half := "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345"
+	if _, err := io.WriteString(busy, half); err != nil {
+		return err
+	}
+	if err := e.awaitConsumed(busy); err != nil {
+		return err
+	}
+	e.stop()
+	if err := wantClosed(idle); err != nil { // the stop has reached the connections
+		return fmt.Errorf("an idle connection: %w", err)
+	}
+	if err := askAndCheck(busy, "67890", 200, "1234567890"); err != nil {
+		return fmt.Errorf("the rest of a request, after stop: %w", err)
+	}
+	return e.awaitStop()
+}
+
+// refuses returns an error as long as the server lets connections in.
+func (e *Env) refuses() error {
+	c, err := net.Dial("tcp", e.Addr)
+	if err != nil {
+		return nil
+	}
+	c.Close()
+	return fmt.Errorf("%s still accepts", e.Addr)
 }
