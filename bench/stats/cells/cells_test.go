@@ -313,14 +313,18 @@ func TestBlocksNoteStatesTheLevel(t *testing.T) {
 func TestSustained(t *testing.T) {
 	g := &cells.Group{OK: []record.Record{measured(1, "m", 0, 995), measured(2, "m", 1, 1000)}}
 	for i := range g.OK {
-		g.OK[i].Cell.Rate = 1000
+		g.OK[i].Load.Requests.Scheduled = 2000 // in two seconds
 	}
 	if !g.Sustained() {
-		t.Error("99.5 % of the offered load is sustained")
+		t.Error("99.5 % of what became due is sustained")
 	}
-	g.OK[1].Load.RatePerS = 980
+	g.OK[1].Load.Requests.OK = 1960
 	if g.Sustained() {
 		t.Error("98 % in one block is not")
+	}
+	g.OK[1].Load.WindowOK = 1999 // what counts is what was answered within the window
+	if !g.Sustained() {
+		t.Error("replies in the window were not counted")
 	}
 }
 

@@ -132,11 +132,13 @@ func Classes(counts map[string]uint64) string {
 	return strings.Join(parts, ", ")
 }
 
-// Sustained reports whether an open-loop group served what it was offered: at least 99 % of
-// the rate, in every block. Beyond that point its latencies are those of a queue that grows.
+// Sustained reports whether an open-loop group served what it was offered: in every block at
+// least 99 % of the requests that became due. (Not of the nominal rate, from which random
+// arrivals in a short window stray by themselves.) Beyond that point its latencies are those
+// of a queue that grows.
 func (g *Group) Sustained() bool {
 	for _, r := range g.OK {
-		if r.Load.RatePerS < 0.99*r.Cell.Rate {
+		if float64(r.Replies()) < 0.99*float64(r.Load.Requests.Scheduled) {
 			return false
 		}
 	}
