@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"iomodels/loadgen/conns"
 	"iomodels/loadgen/engine"
 )
 
@@ -23,7 +24,8 @@ type run struct {
 	failure error // of a loop, or of the conductor
 	timer   *time.Timer
 
-	began      int64 // CLOCK_MONOTONIC at the start of the run
+	began      int64        // CLOCK_MONOTONIC at the start of the run
+	kernel     conns.Kernel // then
 	phase      string
 	lastCut    int64 // end of the last tick
 	nextTick   int64

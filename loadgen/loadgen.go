@@ -1,58 +1,146 @@
 // Package loadgen states the contract of the load generator: a Plan goes in, a Summary comes
-// out. The generator shares no code with the servers it measures: a bug in common would
-// cancel out and never be seen.
+// out, and Run is what lies between. The generator shares no code with the servers it measures:
+// a bug in common would cancel out and never be seen.
+//
+//	Plan ─▶ Run ─▶ Summary
+//	         │
+//	         ├─ conns    what connections cost, and how they are opened
+//	         ├─ engine   one event loop per thread: clock, connections, counting
+//	         │   ├─ pace     when is request n due          (no clock)
+//	         │   ├─ wire     what is sent, what must return (no socket)
+//	         │   └─ latency  how long it took               (no sharing)
+//	         └─ verdict  can the result be trusted
+//
+// Read next: this file, then engine (the loop), then verdict.go (the judgement).
 package loadgen
 
 import "time"
 
-// Plan is one load: what to send, to whom, on how many connections, and when.
-// Its JSON form stands in every result, so that a result can be repeated from itself.
+// Plan is one load: what to send, to whom, on how many connections, and when. Its JSON form
+// stands in every result, so that a result can be repeated from itself. The zero value of every
+// field but Addr is a useful default: see WithDefaults.
 type Plan struct {
-	Addr            string        `json:"addr"`              // HOST:PORT of the server
-	Proto           string        `json:"proto"`             // "echo" or "http"
-	Path            string        `json:"path,omitempty"`    // HTTP request target; "" means "/"
-	Conns           int           `json:"conns"`             // active connections, over all loops
-	Idle            int           `json:"idle"`              // further connections that are held and say nothing
-	Size            int           `json:"size"`              // bytes per echo message, or per POST body
-	Duration        time.Duration `json:"duration_ns"`       // length of the measured part
-	Warmup          time.Duration `json:"warmup_ns"`         // load before it, counted apart
-	Rate            float64       `json:"rate_per_s"`        // offered load over all loops; 0: closed loop
-	Arrival         string        `json:"arrival"`           // closed, constant, poisson or burst:N
-	Pipeline        int           `json:"pipeline"`          // requests in flight per connection
-	RequestsPerConn int           `json:"requests_per_conn"` // then the connection is closed and replaced; 0: never
-	RampPerS        float64       `json:"ramp_per_s"`        // connections opened per second; 0: as fast as they come
-	Timeout         time.Duration `json:"timeout_ns"`        // per request, and per connect
-	Sources         int           `json:"sources"`           // source addresses 127.0.0.2 ...; 0: chosen from the plan
-	Loops           int           `json:"loops"`             // event loops, each a locked OS thread
-	Engine          string        `json:"engine"`            // epoll or uring
-	Seed            uint64        `json:"seed"`              // of every random choice
-	Choice          string        `json:"choice"`            // which connection takes a due request: any-idle or pinned
-	Settle          time.Duration `json:"settle_ns"`         // all connections open and idle, before the warm-up
-	Interval        time.Duration `json:"interval_ns"`       // length of a tick of the time series; 0: chosen from the plan
+	Addr   string `json:"addr"`           // HOST:PORT of the server
+	Proto  string `json:"proto"`          // echo or http
+	Path   string `json:"path,omitempty"` // HTTP request target; empty: /
+	Mix    string `json:"mix,omitempty"`  // or several, with weights: /:99,/delay/5:1
+	Conns  int    `json:"conns"`          // active connections, over all loops
+	Idle   int    `json:"idle"`           // further connections that are held and say nothing
+	Size   int    `json:"size"`           // bytes per echo message, or per POST body
+	Loops  int    `json:"loops"`          // event loops, each a locked OS thread
+	Engine string `json:"engine"`         // epoll or uring
+	Seed   uint64 `json:"seed"`           // of every random choice
+
+	Settle   time.Duration `json:"settle_ns"`   // all connections open and idle, before the warm-up
+	Warmup   time.Duration `json:"warmup_ns"`   // load before the measured part, counted apart
+	Duration time.Duration `json:"duration_ns"` // length of the measured part
+	Timeout  time.Duration `json:"timeout_ns"`  // per request and per connect; also bounds the drain
+	Interval time.Duration `json:"interval_ns"` // tick of the time series; 0: chosen from Duration
+
+	Rate     float64 `json:"rate_per_s"` // offered load, requests over all loops; 0: closed loop
+	Arrival  string  `json:"arrival"`    // closed, constant, poisson or burst:N
+	Choice   string  `json:"choice"`     // which connection takes a due request: any-idle or pinned
+	Pipeline int     `json:"pipeline"`   // requests in flight per connection
+	Spin     string  `json:"spin"`       // burn a processor to be on time: auto, on or off
+
+	RequestsPerConn int     `json:"requests_per_conn"` // then a connection is replaced; 0: never
+	RampPerS        float64 `json:"ramp_per_s"`        // connections opened per second; 0: no pace
+	Sources         int     `json:"sources"`           // source addresses 127.0.0.2 ...; 0: as needed
 }
 
 // Summary is what one run measured. All times are nanoseconds, all counts are exact.
 type Summary struct {
 	Plan        Plan        `json:"plan"`
-	ElapsedS    float64     `json:"elapsed_s"`   // the measured part, without warm-up
-	RatePerS    float64     `json:"rate_per_s"`  // WindowOK per second of ElapsedS
-	BytesIn     uint64      `json:"bytes_in"`    // received on the wire in the measured part
-	BytesOut    uint64      `json:"bytes_out"`   // sent on the wire in the measured part
-	Requests    Requests    `json:"requests"`    // conservation: see Requests
-	Connections Connections `json:"connections"` // over the whole run
-	Response    Latency     `json:"response_ns"` // from the intended send time to the last byte
-	Service     Latency     `json:"service_ns"`  // from the actual send to the last byte
-	Lag         Latency     `json:"lag_ns"`      // from the intended to the actual send
-	Connect     Latency     `json:"connect_ns"`  // from opening the socket to the connection
+	ElapsedS    float64     `json:"elapsed_s"`       // the measured part, without warm-up
+	RatePerS    float64     `json:"rate_per_s"`      // WindowOK per second of ElapsedS
+	BytesIn     uint64      `json:"bytes_in"`        // received on the wire in the measured part
+	BytesOut    uint64      `json:"bytes_out"`       // sent on the wire in the measured part
+	WarmupOK    uint64      `json:"warmup_ok"`       // verified replies to requests due in the warm-up
+	WindowOK    uint64      `json:"window_ok"`       // verified replies that came within ElapsedS
+	Requests    Requests    `json:"requests"`        // conservation: see Requests
+	Connections Connections `json:"connections"`     // over the whole run
+	Response    Latency     `json:"response_ns"`     // from the intended send time to the last byte
+	Service     Latency     `json:"service_ns"`      // from the actual send to the last byte
+	Lag         Latency     `json:"lag_ns"`          // from the intended to the actual send
+	Connect     Latency     `json:"connect_ns"`      // from opening the socket to the connection
+	Kinds       []Kind      `json:"kinds,omitempty"` // of a mix: each kind of request apart
 	Intervals   []Interval  `json:"intervals,omitempty"`
+	Totals      Totals      `json:"totals"`  // whole run, to be held against the server's own counts
+	Little      Little      `json:"little"`  // does the bookkeeping agree with itself?
+	Network     Network     `json:"network"` // what the kernel counted, whole machine, whole run
 	Verdict     string      `json:"verdict"` // valid, suspect or invalid
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words
 	Generator   Generator   `json:"generator"`
 	Interrupted bool        `json:"interrupted,omitempty"`
-	WarmupOK    uint64      `json:"warmup_ok"` // verified replies to requests that were due in the warm-up
-	WindowOK    uint64      `json:"window_ok"` // verified replies received within ElapsedS, whenever sent
-	Totals      Totals      `json:"totals"`    // of the whole run, to be held against the server's own counts
-	Little      Little      `json:"little"`    // does the bookkeeping agree with itself?
+}
+
+// Requests are the counts of the requests that were due in the measured part, and of whatever
+// became of them until the end of the drain. Nothing is lost:
+// Scheduled = Sent + Unsent, and Sent = OK + Timeouts + InFlight + the sum of Errors.
+// Response holds OK, and as censored samples Unsent, Timeouts and InFlight.
+type Requests struct {
+	Scheduled uint64            `json:"scheduled"` // became due
+	Sent      uint64            `json:"sent"`      // were given to a connection to be written
+	OK        uint64            `json:"ok"`        // whole, verified replies
+	Unsent    uint64            `json:"unsent"`    // found no free connection in time; censored
+	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; censored
+	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; censored
+	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, wrong-body, status-5xx, ...
+}
+
+// Connections are the counts of the whole run.
+type Connections struct {
+	Target       int               `json:"target"` // active and idle ones
+	Opened       uint64            `json:"opened"`
+	Peak         int               `json:"peak"`           // open at once (several loops: sum of their peaks)
+	Failed       map[string]uint64 `json:"failed"`         // by class: refused, timeout, ports, ...
+	ClosedByPeer uint64            `json:"closed_by_peer"` // by FIN or RST, with or without a request in flight
+}
+
+// Latency is a distribution. Curve holds the points of a percentile chart: it ends where the
+// sample stops to support more (1 - 1/n).
+type Latency struct {
+	Count  uint64   `json:"count"`
+	Mean   float64  `json:"mean"`
+	P50    int64    `json:"p50"`
+	P90    int64    `json:"p90"`
+	P99    int64    `json:"p99"`
+	P999   int64    `json:"p99_9"`
+	P9999  int64    `json:"p99_99"`
+	Max    int64    `json:"max"`
+	Marked []string `json:"unsupported,omitempty"`  // percentiles above with too few samples behind them
+	Bounds []string `json:"lower_bounds,omitempty"` // percentiles above that are at least this: see Censored
+	// Censored samples are in Count: requests that timed out, were still in flight at the end, or
+	// were never sent. How long they would have taken is known only from below.
+	Censored uint64     `json:"censored,omitempty"`
+	Curve    []Quantile `json:"curve,omitempty"`
+}
+
+// Quantile is one point of a percentile curve.
+type Quantile struct {
+	Q  float64 `json:"q"`  // 0 .. 1
+	NS int64   `json:"ns"` // value at q
+}
+
+// Kind is one kind of request of a mix.
+type Kind struct {
+	Path     string  `json:"path"`
+	Share    float64 `json:"share"` // of all requests, as planned
+	Response Latency `json:"response_ns"`
+	Service  Latency `json:"service_ns"`
+}
+
+// Interval is one tick of the time series, from the first connect to the end of the drain.
+type Interval struct {
+	AtS    float64 `json:"at_s"`   // end of the tick, from the start of the run
+	Phase  string  `json:"phase"`  // ramp (and settling), warmup, measure or drain
+	OK     uint64  `json:"ok"`     // verified replies in the tick
+	Errors uint64  `json:"errors"` // failed requests in the tick
+	Opened uint64  `json:"opened"` // connections opened in the tick
+	Open   int     `json:"open"`   // connections open at its end
+	P50    int64   `json:"p50_ns"` // response time in the tick
+	P99    int64   `json:"p99_ns"`
+	MaxLag int64   `json:"max_lag_ns"`
 }
 
 // Totals are counts of the whole run, warm-up and drain included.
@@ -72,78 +160,28 @@ type Little struct {
 	ResidualPct float64 `json:"residual_pct"` // of InFlight
 }
 
-// Requests are the counts of the requests that were due in the measured part, and of whatever
-// became of them until the end of the drain. Nothing is lost:
-// Scheduled = Sent + Unsent, and Sent = OK + Timeouts + InFlight + the sum of Errors.
-type Requests struct {
-	Scheduled uint64            `json:"scheduled"` // became due
-	Sent      uint64            `json:"sent"`      // were given to a connection to be written
-	OK        uint64            `json:"ok"`        // whole, verified replies
-	Unsent    uint64            `json:"unsent"`    // became due but found no free connection in time; also censored
-	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; also in Response, censored
-	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; also censored
-	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, malformed, wrong-body, status-5xx, ...
+// Network is what the kernel counted while the run lasted: of the whole machine, so also what
+// others did.
+type Network struct {
+	SynRetransmits  uint64 `json:"syn_retransmits"`  // each delayed a connect by a second or more
+	ListenOverflows uint64 `json:"listen_overflows"` // connections that found the accept queue full
+	ListenDrops     uint64 `json:"listen_drops"`     // SYNs dropped at a listener, for any reason
+	TimeWait        uint64 `json:"time_wait"`        // sockets in TIME_WAIT when the run ended
 }
 
-// Connections are the counts of the whole run.
-type Connections struct {
-	Target       int               `json:"target"`
-	Opened       uint64            `json:"opened"`
-	Peak         int               `json:"peak"`
-	Failed       map[string]uint64 `json:"failed"` // by class: refused, timeout, ports, descriptors, ...
-	ClosedByPeer uint64            `json:"closed_by_peer"`
-}
-
-// Latency is a distribution. Curve holds the points of a percentile chart: it ends where the
-// sample stops to support more (1 - 1/n).
-type Latency struct {
-	Count  uint64   `json:"count"`
-	Mean   float64  `json:"mean"`
-	P50    int64    `json:"p50"`
-	P90    int64    `json:"p90"`
-	P99    int64    `json:"p99"`
-	P999   int64    `json:"p99_9"`
-	P9999  int64    `json:"p99_99"`
-	Max    int64    `json:"max"`
-	Marked []string `json:"unsupported,omitempty"`  // percentiles above that have too few samples behind them
-	Bounds []string `json:"lower_bounds,omitempty"` // percentiles above that censored samples reach: the truth is no less
-	// Censored samples are in Count: requests that timed out, were still in flight at the end, or
-	// were never sent. How long they would have taken is known only from below.
-	Censored uint64     `json:"censored,omitempty"`
-	Curve    []Quantile `json:"curve,omitempty"`
-}
-
-// Quantile is one point of a percentile curve.
-type Quantile struct {
-	Q  float64 `json:"q"`  // 0 .. 1
-	NS int64   `json:"ns"` // value at q
-}
-
-// Interval is one tick of the time series, from the first connect to the end of the drain.
-type Interval struct {
-	AtS    float64 `json:"at_s"`   // end of the tick, from the start of the run
-	Phase  string  `json:"phase"`  // ramp, warmup, measure or drain
-	OK     uint64  `json:"ok"`     // verified replies in the tick
-	Errors uint64  `json:"errors"` // failed requests in the tick
-	Opened uint64  `json:"opened"` // connections opened in the tick
-	Open   int     `json:"open"`   // connections open at its end
-	P50    int64   `json:"p50_ns"` // response time in the tick
-	P99    int64   `json:"p99_ns"` //
-	MaxLag int64   `json:"max_lag_ns"`
-}
-
-// Generator is what the run cost the generator itself: the basis of the verdict.
+// Generator is what the run cost the generator itself, in the measured part: the basis of the
+// verdict.
 type Generator struct {
-	CPUUserS    float64 `json:"cpu_user_s"`  // in the measured part
-	CPUSysS     float64 `json:"cpu_sys_s"`   // in the measured part
-	CPUS        float64 `json:"cpu_s"`       // the same from schedstat, exact to 1 ns
-	RunDelayS   float64 `json:"run_delay_s"` // time its threads waited for a CPU
-	GCPauseS    float64 `json:"gc_pause_s"`
+	CPUUserS    float64 `json:"cpu_user_s"`
+	CPUSysS     float64 `json:"cpu_sys_s"`
+	CPUS        float64 `json:"cpu_s"`         // both, from the scheduler's account of each thread: exact
+	RunDelayS   float64 `json:"run_delay_s"`   // time its threads waited for a processor
+	GCPauseS    float64 `json:"gc_pause_s"`    //
+	GCs         uint32  `json:"gcs"`           // garbage collections
 	StealS      float64 `json:"steal_s"`       // taken by the hypervisor, whole machine
-	RunDelayPct float64 `json:"run_delay_pct"` // RunDelayS of the busiest-waiting loop, of ElapsedS
 	LoopCPUPct  float64 `json:"loop_cpu_pct"`  // CPU of the busiest loop, of ElapsedS
-	GCs         uint32  `json:"gcs"`           // garbage collections in the measured part
-	LateP99     int64   `json:"late_p99_ns"`   // how late the loops took notice of due requests: their own delay
+	RunDelayPct float64 `json:"run_delay_pct"` // RunDelayS of the loop that waited longest, of ElapsedS
+	LateP99     int64   `json:"late_p99_ns"`   // how late loops noticed due requests: their own delay
 	LateMax     int64   `json:"late_max_ns"`
 	// StartNS and EndNS are CLOCK_MONOTONIC at the edges of the measured part: whoever reads
 	// the server's counters can cut them to the same window.

@@ -22,6 +22,13 @@ const (
 	ChoicePinned  = "pinned"   // connection n mod conns, for request n: a stall blocks its own users only
 )
 
+// When a loop may burn processor time to be on time.
+const (
+	SpinAuto = "auto" // if the processors this program may use are more than it and a server need
+	SpinOn   = "on"
+	SpinOff  = "off"
+)
+
 // The bounds of a plan; beyond them it is a typing error.
 const (
 	maxPipeline = 1024
@@ -35,6 +42,7 @@ func (p Plan) WithDefaults() (Plan, error) {
 	setDefault(&p.Proto, "echo")
 	setDefault(&p.Engine, engine.Engines()[0])
 	setDefault(&p.Choice, ChoiceAnyIdle)
+	setDefault(&p.Spin, SpinAuto)
 	setDefault(&p.Conns, 1)
 	setDefault(&p.Size, 64)
 	setDefault(&p.Duration, 10*time.Second)
@@ -43,7 +51,7 @@ func (p Plan) WithDefaults() (Plan, error) {
 	setDefault(&p.Loops, 1)
 	setDefault(&p.Seed, 1)
 	setDefault(&p.Interval, niceInterval(p.Duration))
-	if p.Proto == "http" {
+	if p.Proto == "http" && p.Mix == "" {
 		setDefault(&p.Path, "/")
 	}
 	if p.Rate > 0 {
@@ -100,18 +108,23 @@ func (p Plan) check() error {
 		return errors.New("--addr is missing: want HOST:PORT of the server")
 	case p.Proto != "echo" && p.Proto != "http":
 		return fmt.Errorf("--proto is %q: want echo or http", p.Proto)
-	case p.Proto == "echo" && p.Path != "":
-		return errors.New("--path needs --proto http")
+	case p.Proto == "echo" && p.Path+p.Mix != "":
+		return errors.New("--path and --mix need --proto http")
+	case p.Path != "" && p.Mix != "":
+		return errors.New("--path and --mix exclude each other")
 	case p.Pipeline > maxPipeline:
 		return fmt.Errorf("--pipeline is %d: want %d or less", p.Pipeline, maxPipeline)
 	case p.Loops > min(maxLoops, p.Conns):
 		return fmt.Errorf("--loops is %d: want %d or less, and no more than --conns", p.Loops, maxLoops)
 	case p.Size > maxMessage:
 		return fmt.Errorf("--size is %d: want %d or less", p.Size, maxMessage)
+	case p.Spin != SpinAuto && p.Spin != SpinOn && p.Spin != SpinOff:
+		return fmt.Errorf("--spin is %q: want %s, %s or %s", p.Spin, SpinAuto, SpinOn, SpinOff)
 	case p.Choice != ChoiceAnyIdle && p.Choice != ChoicePinned:
 		return fmt.Errorf("--choice is %q: want %s or %s", p.Choice, ChoiceAnyIdle, ChoicePinned)
 	}
-	return errors.Join(p.checkEngine(), p.checkArrival())
+	_, err := p.mix()
+	return errors.Join(p.checkEngine(), p.checkArrival(), err)
 }
 
 func (p Plan) checkEngine() error {
@@ -129,7 +142,7 @@ func (p Plan) checkArrival() error {
 	case err != nil:
 		return err
 	case kind == ArrivalClosed && p.Rate > 0:
-		return errors.New("--arrival closed has no --rate: a closed loop sends when the reply before has come")
+		return errors.New("--arrival closed has no --rate: a closed loop sends when a reply has come")
 	case kind != ArrivalClosed && p.Rate == 0:
 		return fmt.Errorf("--arrival %s needs --rate", p.Arrival)
 	case kind == ArrivalClosed && p.Choice == ChoicePinned:
@@ -156,8 +169,7 @@ func (p Plan) arrival() (kind string, burst int, err error) {
 }
 
 // schedule is the part of the plan's schedule that one loop keeps.
-func (p Plan) schedule(loop int) pace.Schedule {
-	share := pace.Share{Loop: loop, Loops: p.Loops}
+func (p Plan) schedule(share pace.Share) pace.Schedule {
 	profile := pace.Constant(p.Rate)
 	switch kind, burst, _ := p.arrival(); kind {
 	case ArrivalConstant:

@@ -15,6 +15,7 @@ import (
 	"iomodels/loadgen/conns"
 	"iomodels/loadgen/engine"
 	"iomodels/loadgen/latency"
+	"iomodels/loadgen/pace"
 	"iomodels/loadgen/wire"
 )
 
@@ -111,6 +112,9 @@ func prepare(plan Plan, opt RunOptions) (*run, error) {
 	if r.clock, err = engine.NewClock(); err != nil {
 		return nil, err
 	}
+	if r.kernel, err = conns.ReadKernel(); err != nil {
+		return nil, err
+	}
 	r.began = r.clock.Now()
 	for i := range plan.Loops {
 		if err := r.addLoop(i, target); err != nil {
@@ -123,22 +127,27 @@ func prepare(plan Plan, opt RunOptions) (*run, error) {
 // addLoop builds loop i with its share of the plan.
 func (r *run) addLoop(i int, target conns.Target) error {
 	p := r.plan
+	m, err := p.mix()
+	if err != nil {
+		return err
+	}
 	dialog, err := wire.New(wire.Spec{
-		Proto: p.Proto, Host: p.Addr, Paths: []string{p.Path}, Size: p.Size, Pipeline: p.Pipeline,
+		Proto: p.Proto, Host: p.Addr, Paths: m.paths, Size: p.Size, Pipeline: p.Pipeline,
 	})
 	if err != nil {
 		return err
 	}
+	share := pace.Share{Loop: i, Loops: p.Loops}
 	r.loops = append(r.loops, engine.New(engine.Config{
-		Engine: p.Engine, Dialog: dialog, Schedule: p.schedule(i),
+		Engine: p.Engine, Dialog: dialog, Schedule: p.schedule(share),
 		Dialer:  conns.NewDialer(target, p.Sources, i*max(p.Sources/p.Loops, 1)),
 		Gate:    conns.NewGate(p.RampPerS/float64(p.Loops), r.began),
 		Control: &r.control, Clock: r.clock,
 		Conns: part(p.Conns, i, p.Loops), Idle: part(p.Idle, i, p.Loops),
 		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
 		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(),
-		Kind: func(uint64) uint8 { return 0 }, Kinds: 1,
-		FirstID: uint32(i) << 20, Spin: spareProcessors() > p.Loops+1, ReplySize: p.replySize(),
+		Kinds: len(m.paths), Kind: m.chooser(p.Seed, share),
+		FirstID: uint32(i) << 20, Spin: p.spins(), ReplySize: p.replySize(m),
 	}))
 	return nil
 }
@@ -152,23 +161,31 @@ func (p Plan) backlog() int {
 	return int(min(max(p.Rate/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
 }
 
-// replySize is about how many bytes a reply has.
-func (p Plan) replySize() int {
+// replySize is about how many bytes the longest reply has.
+func (p Plan) replySize(m mix) int {
 	const head = 256 // of an HTTP reply
-	if n, ok := strings.CutPrefix(p.Path, "/bytes/"); ok {
-		length, _ := strconv.Atoi(n)
-		return head + length
+	longest := p.Size
+	for _, path := range m.paths {
+		if n, ok := strings.CutPrefix(path, "/bytes/"); ok {
+			length, _ := strconv.Atoi(n)
+			longest = max(longest, length)
+		}
 	}
-	return head + p.Size
+	return head + longest
 }
 
-// spareProcessors counts the processors this program may run on.
-func spareProcessors() int {
-	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) != nil {
-		return 1
+// spins reports whether loops may burn a processor to be on time. By themselves they do so only
+// where there is one for each of them, one for the server and one to spare: taking time from
+// the server would be measured as the server's.
+func (p Plan) spins() bool {
+	switch p.Spin {
+	case SpinOn:
+		return true
+	case SpinOff:
+		return false
 	}
-	return set.Count()
+	var set unix.CPUSet
+	return unix.SchedGetaffinity(0, &set) == nil && set.Count() >= p.Loops+2
 }
 
 // memoryLimit is how far the heap may grow in a run before the collector starts after all.

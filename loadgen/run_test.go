@@ -41,10 +41,13 @@ func testLoads(t *testing.T, engine string) {
 		"pinned":                  {Rate: 2000, Choice: ChoicePinned},
 		"pinned, two loops":       {Rate: 2000, Choice: ChoicePinned, Loops: 2},
 		"constant, churn":         {Rate: 2000, RequestsPerConn: 7},
+		"http, mix":               {Proto: "http", Mix: "/:3,/other:1", Rate: 2000},
+		"http, mix, closed":       {Proto: "http", Mix: "/:3,/other:1", Pipeline: 4},
+		"spinning":                {Rate: 2000, Spin: SpinOn},
 		"http, constant":          {Proto: "http", Rate: 2000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.Addr, p.Duration, p.Warmup = echo.addr(), 200*time.Millisecond, 100*time.Millisecond
+			p.Addr, p.Duration, p.Warmup = echo.addr(), 100*time.Millisecond, 50*time.Millisecond
 			p.Engine = engine
 			if p.Proto == "http" {
 				p.Addr = web.addr()
@@ -71,14 +74,19 @@ func testLoads(t *testing.T, engine string) {
 					t.Errorf("%d in, %d out, for %d messages of %d bytes", s.Totals.BytesIn, s.Totals.BytesOut, s.Totals.OK, size)
 				}
 			}
-			if kind, _, _ := s.Plan.arrival(); kind == ArrivalConstant && !close(float64(s.Requests.Scheduled), p.Rate*0.2, 1) {
-				t.Errorf("%d requests scheduled in 0.2 s at %v/s", s.Requests.Scheduled, p.Rate)
+			if p.Mix != "" {
+				if n := s.Kinds[0].Service.Count + s.Kinds[1].Service.Count; len(s.Kinds) != 2 || n != s.Requests.OK {
+					t.Errorf("%d requests of %d kinds", n, len(s.Kinds))
+				}
+			}
+			if kind, _, _ := s.Plan.arrival(); kind == ArrivalConstant && !near(float64(s.Requests.Scheduled), p.Rate*0.1, 1) {
+				t.Errorf("%d requests scheduled in 0.1 s at %v/s", s.Requests.Scheduled, p.Rate)
 			}
 		})
 	}
 }
 
-func close(got, want, tolerance float64) bool { return got >= want-tolerance && got <= want+tolerance }
+func near(got, want, tolerance float64) bool { return got >= want-tolerance && got <= want+tolerance }
 
 func TestChurnOpensExactlyAsManyConnections(t *testing.T) {
 	onEveryEngine(t, testChurnOpensExactlyAsManyConnections)
@@ -221,6 +229,7 @@ func testServerThatDiesEndsTheRun(t *testing.T, engine string) {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, echoes)
 			p.Addr, p.Conns, p.Duration, p.Engine = srv.addr(), 8, time.Minute, engine
+			p.Interval = 50 * time.Millisecond
 			var killed time.Time
 			s, err := Run(t.Context(), p, RunOptions{Progress: func(i Interval) {
 				if i.Phase == PhaseMeasure && killed.IsZero() {
@@ -285,7 +294,7 @@ func TestInterruptDrainsAndReports(t *testing.T) { onEveryEngine(t, testInterrup
 func testInterruptDrainsAndReports(t *testing.T, engine string) {
 	srv := serve(t, echoes)
 	p := quick(srv, engine)
-	p.Duration = time.Minute
+	p.Duration, p.Interval = time.Minute, 50*time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := Run(ctx, p, RunOptions{Progress: func(i Interval) {
 		if i.Phase == PhaseMeasure {
@@ -373,6 +382,9 @@ func TestPlansThatMakeNoSense(t *testing.T) {
 		"--pipeline":          func(p *Plan) { p.Pipeline = 5000 },
 		"--loops":             func(p *Plan) { p.Conns, p.Loops = 2, 3 },
 		"--engine":            func(p *Plan) { p.Engine = "kqueue" },
+		"--spin":              func(p *Plan) { p.Spin = "maybe" },
+		"--mix":               func(p *Plan) { p.Proto, p.Mix = "http", "/" },
+		"exclude each other":  func(p *Plan) { p.Proto, p.Path, p.Mix = "http", "/", "/:1" },
 		"--choice":            func(p *Plan) { p.Choice = "best" },
 		"pinned needs --rate": func(p *Plan) { p.Choice = ChoicePinned },
 	} {

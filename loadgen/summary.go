@@ -16,14 +16,13 @@ import (
 func (r *run) summary() Summary {
 	t := r.tally()
 	s := Summary{
-		Plan: r.plan, BytesIn: t.WindowIn, BytesOut: t.WindowOut,
+		Plan:    r.plan,
+		BytesIn: t.WindowIn, BytesOut: t.WindowOut, WarmupOK: t.Warmup.OK, WindowOK: t.WindowOK,
 		Requests:    requests(&t.Measured),
 		Connections: r.connections(t),
 		Intervals:   r.intervals,
-		Interrupted: r.cancelled,
-		WarmupOK:    t.Warmup.OK,
-		WindowOK:    t.WindowOK,
 		Totals:      Totals{OK: t.Warmup.OK + t.Measured.OK, BytesIn: t.TotalIn, BytesOut: t.TotalOut},
+		Interrupted: r.cancelled,
 	}
 	s.ElapsedS = max(float64(r.control.End.Load()-r.control.Measure.Load())/1e9, 0)
 	if s.ElapsedS > 0 {
@@ -33,16 +32,28 @@ func (r *run) summary() Summary {
 	s.Response, s.Service = describe(h.Response), describe(h.Service)
 	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
 	s.Response.bound(t)
+	s.Kinds = r.kinds(t)
+	s.Network = r.network()
 	s.Little = little(t, h.Service, s.ElapsedS)
 	s.Generator = r.generator(t, s.ElapsedS)
 	s.Verdict, s.Reasons = judge(facts{
-		Summary: s, open: r.plan.open(), inTime: t.WindowSent, short: r.short, held: r.held, gone: r.gone,
-		over: h.Response.Over() + h.Lag.Over(),
+		Summary: s, inTime: t.WindowSent, short: r.short, held: r.held, gone: r.gone,
+		lossless: lossless(t), over: h.Response.Over() + h.Lag.Over(),
 	})
 	if r.opt.Histograms != nil {
 		r.opt.Histograms(h)
 	}
 	return s
+}
+
+// lossless reports whether nothing at all failed, so that bytes can be counted in messages.
+func lossless(t *engine.Tally) bool {
+	for _, p := range []*engine.Part{&t.Warmup, &t.Measured} {
+		if p.Failures()+p.Timeouts+p.InFlight > 0 {
+			return false
+		}
+	}
+	return t.ConnFailed[conns.Unsolicited] == 0
 }
 
 func (r *run) tally() *engine.Tally {
@@ -56,18 +67,51 @@ func (r *run) tally() *engine.Tally {
 // histograms merges the kinds of requests. In a closed loop a request is due when it is sent,
 // so response and service time are one, and only censored samples were kept apart.
 func histograms(t *engine.Tally) Histograms {
-	h := Histograms{
-		Response: latency.New(latency.Exact), Service: latency.New(latency.Exact),
-		Lag: t.Lag, Connect: t.Connect,
-	}
 	for i := range t.Service {
-		h.Service.Merge(t.Service[i])
-		h.Response.Merge(t.Response[i])
+		if t.Lag.Count() == 0 {
+			t.Response[i].Merge(t.Service[i])
+		}
 	}
-	if t.Lag.Count() == 0 {
-		h.Response.Merge(h.Service)
+	return Histograms{
+		Response: merged(t.Response), Service: merged(t.Service), Lag: t.Lag, Connect: t.Connect,
+	}
+}
+
+func merged(parts []*latency.Histogram) *latency.Histogram {
+	h := latency.New(latency.Exact)
+	for _, part := range parts {
+		h.Merge(part)
 	}
 	return h
+}
+
+// kinds describes each kind of request of a mix.
+func (r *run) kinds(t *engine.Tally) (kinds []Kind) {
+	m, err := r.plan.mix()
+	if err != nil || len(m.paths) == 1 {
+		return nil
+	}
+	for i, path := range m.paths {
+		kinds = append(kinds, Kind{
+			Path: path, Share: m.shares[i],
+			Response: describe(t.Response[i]), Service: describe(t.Service[i]),
+		})
+	}
+	return kinds
+}
+
+// network is what the machine's kernel counted since the start. A counter that cannot be read
+// any more stays zero.
+func (r *run) network() Network {
+	now, err := conns.ReadKernel()
+	if err != nil {
+		return Network{}
+	}
+	now = now.Since(r.kernel)
+	return Network{
+		SynRetransmits: now.SynRetransmits, ListenOverflows: now.ListenOverflows,
+		ListenDrops: now.ListenDrops, TimeWait: now.TimeWait,
+	}
 }
 
 func requests(p *engine.Part) Requests {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"iomodels/loadgen/pace"
 )
 
 // The verdicts.
@@ -17,7 +19,7 @@ const (
 const (
 	lateShare    = 0.10                   // of the median service time: own delay, 99 of 100 requests
 	lateFloor    = 100 * time.Microsecond // below this nobody can be on time
-	lateInvalid  = time.Millisecond       // ... and above the median service time: not the plan any more
+	lateInvalid  = time.Millisecond       // and above the median service time: not the plan any more
 	stallFloor   = 10 * time.Millisecond  // one own delay as long as this shows in the maximum
 	rateOff      = 0.005                  // of the scheduled requests
 	busyPct      = 95.0                   // CPU of a loop: it may have been the limit
@@ -32,12 +34,13 @@ const (
 // facts are what a verdict is made of.
 type facts struct {
 	Summary
-	open   bool   // open loop
 	inTime uint64 // open loop: requests of the measured part that were sent in it
 	short  bool   // not all connections could be opened
 	held   uint64 // so many were open when the load began
 	gone   bool   // the server went away
 	over   uint64 // samples above the range of the histograms
+	// lossless: not one request failed in the whole run.
+	lossless bool
 }
 
 // verdict collects reasons; the worst one decides.
@@ -46,8 +49,12 @@ type verdict struct {
 	reasons []string
 }
 
-func (v *verdict) suspect(ok bool, format string, args ...any) { v.add(ok, Suspect, format, args) }
-func (v *verdict) invalid(ok bool, format string, args ...any) { v.add(ok, Invalid, format, args) }
+func (v *verdict) suspect(fires bool, format string, args ...any) {
+	v.add(fires, Suspect, format, args)
+}
+func (v *verdict) invalid(fires bool, format string, args ...any) {
+	v.add(fires, Invalid, format, args)
+}
 
 func (v *verdict) add(fires bool, level, format string, args []any) {
 	if !fires {
@@ -63,8 +70,10 @@ func (v *verdict) add(fires bool, level, format string, args []any) {
 func judge(f facts) (level string, reasons []string) {
 	v := verdict{level: Valid, reasons: []string{}}
 	v.conservation(f)
-	v.load(f)
-	if f.open {
+	v.server(f)
+	v.connections(f)
+	if f.Plan.open() {
+		v.schedule(f)
 		v.pace(f)
 	}
 	v.machine(f)
@@ -79,37 +88,51 @@ func (v *verdict) conservation(f facts) {
 	ended := r.OK + r.Timeouts + r.InFlight + sum(r.Errors)
 	v.invalid(r.Sent != ended, "requests are missing: %d sent, but %d accounted for", r.Sent, ended)
 	samples := r.OK + r.Timeouts + r.InFlight + r.Unsent
-	v.invalid(f.Response.Count != samples, "latencies are missing: %d samples for %d requests", f.Response.Count, samples)
+	v.invalid(f.Response.Count != samples, "latencies are missing: %d samples for %d requests",
+		f.Response.Count, samples)
+	if f.Plan.Proto == "echo" && f.lossless {
+		size := uint64(f.Plan.Size)
+		v.invalid(f.Totals.BytesIn != f.Totals.OK*size || f.Totals.BytesOut != f.Totals.OK*size,
+			"bytes are missing: %d out and %d in for %d messages of %d",
+			f.Totals.BytesOut, f.Totals.BytesIn, f.Totals.OK, size)
+	}
 	v.suspect(f.over > 0, "%d latencies were above the histogram's range", f.over)
-	gap := math.Abs(f.Little.InFlight - f.Little.RateXTime)
-	v.suspect(f.Little.ResidualPct > residualPct && gap > 1,
-		"Little's law is off by %.1f %%: %.1f requests in flight, but rate x service time is %.1f (was the load steady?)",
-		f.Little.ResidualPct, f.Little.InFlight, f.Little.RateXTime)
+	v.little(f)
 }
 
-// load: was the plan carried out?
-func (v *verdict) load(f facts) {
-	r, failed := f.Requests, f.Requests.Timeouts+f.Requests.InFlight+sum(f.Requests.Errors)
-	v.invalid(f.gone, "the server went away: no connection was left, and connects failed (%s)", listCounts(f.Connections.Failed))
-	v.invalid(f.short, "only %d of %d connections could be opened (%s)",
-		f.held, f.Connections.Target, listCounts(f.Connections.Failed))
+// little: requests in flight at the edges of the measured part are counted on one side of the
+// law only, so the shorter it is, the more the sides may differ.
+func (v *verdict) little(f facts) {
+	l := f.Little
+	edges := percent(f.Service.Mean/1e9, f.ElapsedS)
+	v.suspect(l.ResidualPct > residualPct+edges && math.Abs(l.InFlight-l.RateXTime) > 1,
+		"Little's law is off by %.1f %%: %.1f requests in flight, but rate x service time is %.1f:"+
+			" the load was not steady", l.ResidualPct, l.InFlight, l.RateXTime)
+}
+
+// server: did it answer?
+func (v *verdict) server(f facts) {
+	r := f.Requests
+	failures := f.failures()
+	failed := sum(failures)
+	many := float64(failed) > failedShare*float64(r.Sent)
+	v.invalid(f.gone, "the server went away: no connection was left, and connects failed (%s)",
+		listCounts(f.Connections.Failed))
 	v.suspect(f.Interrupted, "interrupted after %.1f s", f.ElapsedS)
 	v.invalid(r.OK == 0, "no request was answered")
-	v.suspect(failed > 0 && float64(failed) <= failedShare*float64(r.Sent), "%d of %d requests failed (%s)",
-		failed, r.Sent, listCounts(f.failures()))
-	v.invalid(float64(failed) > failedShare*float64(r.Sent), "%d of %d requests failed (%s)",
-		failed, r.Sent, listCounts(f.failures()))
-	v.suspect(f.Connections.ClosedByPeer > 0 && !f.gone, "the server closed %d connections", f.Connections.ClosedByPeer)
-	v.suspect(!f.short && !f.gone && len(f.Connections.Failed) > 0, "connects failed (%s)", listCounts(f.Connections.Failed))
+	v.invalid(many, "%d of %d requests failed (%s)", failed, r.Sent, listCounts(failures))
+	v.suspect(failed > 0 && !many, "%d of %d requests failed (%s)", failed, r.Sent, listCounts(failures))
 }
 
-// failures are all the ways in which a sent request can go without a verified reply.
+// failures are all the ways in which a sent request went without a verified reply.
 func (f facts) failures() map[string]uint64 {
 	all := map[string]uint64{}
 	for class, n := range f.Requests.Errors {
 		all[class] = n
 	}
-	for class, n := range map[string]uint64{"timeout": f.Requests.Timeouts, "in flight at the end": f.Requests.InFlight} {
+	for class, n := range map[string]uint64{
+		"timeout": f.Requests.Timeouts, "in flight at the end": f.Requests.InFlight,
+	} {
 		if n > 0 {
 			all[class] = n
 		}
@@ -117,32 +140,61 @@ func (f facts) failures() map[string]uint64 {
 	return all
 }
 
+// connections: were there as many as planned, and did they stay?
+func (v *verdict) connections(f facts) {
+	c := f.Connections
+	v.invalid(f.short, "only %d of %d connections could be opened (%s)",
+		f.held, c.Target, listCounts(c.Failed))
+	if f.gone {
+		return
+	}
+	v.suspect(c.ClosedByPeer > 0, "the server closed %d connections", c.ClosedByPeer)
+	v.suspect(!f.short && len(c.Failed) > 0, "connects failed (%s)", listCounts(c.Failed))
+	v.suspect(f.Network.SynRetransmits > 0 && f.Connect.Max >= int64(time.Second),
+		"%d SYNs were sent again (%d accept queue overflows, whole machine): connects took seconds",
+		f.Network.SynRetransmits, f.Network.ListenOverflows)
+}
+
+// schedule: an even schedule has a known number of requests.
+func (v *verdict) schedule(f facts) {
+	kind, burst, err := f.Plan.arrival()
+	if err != nil || kind == ArrivalPoisson || f.Interrupted || f.gone {
+		return
+	}
+	want := pace.Constant(f.Plan.Rate).Due(f.Plan.Duration)
+	slack := float64(max(burst, 1) + f.Plan.Loops)
+	v.invalid(math.Abs(float64(f.Requests.Scheduled)-want) > slack,
+		"%d requests became due, the plan has %.0f", f.Requests.Scheduled, want)
+}
+
 // pace: was the generator on time, and could the offered rate be kept?
 func (v *verdict) pace(f facts) {
-	late, longest := time.Duration(f.Generator.LateP99), time.Duration(f.Generator.LateMax)
-	service := time.Duration(f.Service.P50)
+	late := time.Duration(f.Generator.LateP99).Round(time.Microsecond)
+	longest := time.Duration(f.Generator.LateMax).Round(time.Microsecond)
+	service := time.Duration(f.Service.P50).Round(time.Microsecond)
+	const said = "the generator was late: it took notice of 1 in 100 requests %v or more after it was due" +
+		" (median service time %v)"
 	bad := late > max(service, lateInvalid)
-	v.invalid(bad, "the generator was late: 1 of 100 requests was due %v or more before it took notice (median service time %v)",
-		late, service)
-	v.suspect(!bad && late > max(time.Duration(lateShare*float64(service)), lateFloor),
-		"the generator was a little late: 1 of 100 requests was due %v or more before it took notice (median service time %v)",
-		late, service)
+	v.invalid(bad, said, late, service)
+	v.suspect(!bad && late > max(time.Duration(lateShare*float64(service)), lateFloor), said, late, service)
 	v.suspect(!bad && longest > max(time.Duration(f.Service.P99), stallFloor),
 		"the generator stood still once, for %v: the largest response times are its own", longest)
 	behind := f.Requests.Scheduled - min(f.inTime, f.Requests.Scheduled)
 	v.suspect(float64(behind) > rateOff*float64(f.Requests.Scheduled),
-		"the offered rate was not kept: %d of %d requests found no free connection in time (%d were never sent)",
-		behind, f.Requests.Scheduled, f.Requests.Unsent)
+		"the offered rate was not kept: %d of %d requests found no free connection in time (%d were never"+
+			" sent)", behind, f.Requests.Scheduled, f.Requests.Unsent)
 }
 
 // machine: did the generator get the processor time it needed?
 func (v *verdict) machine(f facts) {
 	g := f.Generator
 	v.suspect(g.LoopCPUPct > busyPct, "generator-bound: a loop used %.0f %% of a processor", g.LoopCPUPct)
-	v.suspect(g.RunDelayPct > delayPct, "a loop waited for a processor %.0f %% of the time: latencies contain its waits", g.RunDelayPct)
-	v.suspect(g.StealS > stealFloor && percent(g.StealS, f.ElapsedS) > stealPct, "the hypervisor took %.2f s", g.StealS)
-	v.suspect(g.GCs > 0 && g.GCPauseS > gcPauseShare*f.ElapsedS, "garbage was collected %d times, pausing %.2f ms",
-		g.GCs, 1e3*g.GCPauseS)
+	v.suspect(g.RunDelayPct > delayPct,
+		"a loop waited for a processor %.0f %% of the time: latencies contain its waits", g.RunDelayPct)
+	v.suspect(g.StealS > stealFloor && percent(g.StealS, f.ElapsedS) > stealPct,
+		"the hypervisor took %.2f s of the machine", g.StealS)
+	v.suspect(g.GCs > 0 && g.GCPauseS > gcPauseShare*f.ElapsedS,
+		"garbage was collected %d times, pausing for %.2f ms", g.GCs, 1e3*g.GCPauseS)
 }
 
 func sum(counts map[string]uint64) (total uint64) {

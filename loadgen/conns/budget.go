@@ -99,20 +99,21 @@ func (l Limits) SourcesFor(conns int, churn bool) int {
 // the limit, what it is, what would be needed, and how to raise it.
 func (l Limits) Check(n Need) error {
 	if want := uint64(n.Conns + n.Spare); want > l.Nofile {
-		return fmt.Errorf("%d connections need %d descriptors, the limit (RLIMIT_NOFILE) is %d: raise it with"+
-			" `ulimit -n %d` (above the hard limit: in /etc/security/limits.conf), or ask for fewer connections",
-			n.Conns, want, l.Nofile, want)
+		return fmt.Errorf("%d connections need %d descriptors, the limit (RLIMIT_NOFILE) is %d: raise it"+
+			" with `ulimit -n %d` (above the hard limit: in /etc/security/limits.conf), or ask for fewer"+
+			" connections", n.Conns, want, l.Nofile, want)
 	}
 	sources := max(n.Sources, 1)
 	if have := l.Ports() * sources; n.Conns > have {
-		return fmt.Errorf("%d connections need as many local ports, net.ipv4.ip_local_port_range %d-%d has %d"+
-			" on %d source address(es): add addresses with --sources %d, or widen the range with"+
+		return fmt.Errorf("%d connections need as many local ports, net.ipv4.ip_local_port_range %d-%d has"+
+			" %d on %d source address(es): add addresses with --sources %d, or widen the range with"+
 			" `sysctl -w net.ipv4.ip_local_port_range='1024 65535'`",
 			n.Conns, l.PortLow, l.PortHigh, have, sources, l.SourcesFor(n.Conns, n.Churn))
 	}
 	if free := l.ConntrackMax - l.ConntrackUsed; l.ConntrackMax > 0 && n.Conns > free {
-		return fmt.Errorf("%d connections do not fit the firewall's table: %d of net.netfilter.nf_conntrack_max=%d"+
-			" are in use: raise it with `sysctl -w net.netfilter.nf_conntrack_max=%d`",
+		return fmt.Errorf("%d connections do not fit the firewall's table: %d of"+
+			" net.netfilter.nf_conntrack_max=%d are in use: raise it with"+
+			" `sysctl -w net.netfilter.nf_conntrack_max=%d`",
 			n.Conns, l.ConntrackUsed, l.ConntrackMax, l.ConntrackUsed+2*n.Conns)
 	}
 	return nil

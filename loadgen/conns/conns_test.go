@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -348,5 +349,68 @@ func TestGateIsNotFooledByAcceptAndClose(t *testing.T) {
 	g.Replied()
 	if n := g.Allows(10_000*ms, 0); n != batch {
 		t.Errorf("after a reply %d connects are allowed, want %d", n, batch)
+	}
+}
+
+func TestKernelCounters(t *testing.T) {
+	c := counters("TcpExt: ListenOverflows ListenDrops TCPSynRetrans\nTcpExt: 3 4 5\nIpExt: A B\nIpExt: 1\n")
+	if c["ListenOverflows"] != 3 || c["ListenDrops"] != 4 || c["TCPSynRetrans"] != 5 || c["A"] != 1 || c["B"] != 0 {
+		t.Errorf("%v", c)
+	}
+	if tw := timeWait("sockets: used 9\nTCP: inuse 5 orphan 0 tw 12 alloc 8 mem 1\n"); tw != 12 {
+		t.Errorf("%d sockets in TIME_WAIT", tw)
+	}
+	earlier, err := ReadKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := ReadKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if since := later.Since(earlier); since.ListenDrops > 1<<40 || since.TimeWait != later.TimeWait {
+		t.Errorf("%+v since %+v is %+v", later, earlier, since)
+	}
+}
+
+// TestFullAcceptQueueIsCounted: with nobody accepting, connects beyond the queue stay pending.
+func TestFullAcceptQueueIsCounted(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 1); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := ReadKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dialer(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(sa.(*unix.SockaddrInet4).Port)), 1)
+	connected := 0
+	for range 10 {
+		next, done, failure := d.Dial()
+		if failure != None {
+			t.Fatal(failure)
+		}
+		defer unix.Close(next)
+		if done {
+			connected++
+		}
+	}
+	after, err := ReadKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connected != 2 || after.Since(before).ListenOverflows < 8 {
+		t.Errorf("%d connected, %+v", connected, after.Since(before))
 	}
 }

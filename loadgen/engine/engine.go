@@ -49,28 +49,29 @@ import (
 	"iomodels/loadgen/wire"
 )
 
-// Config is what one loop is to do.
+// Config is what one loop is to do. Dialog, Schedule, Dialer and Gate belong to this loop alone;
+// Control and Clock are shared by all loops of a run.
 type Config struct {
 	Engine   string        // which transport: see Engines
-	Dialog   wire.Dialog   // the protocol; this loop's own
-	Schedule pace.Schedule // when requests are due; this loop's own
-	Dialer   *conns.Dialer // where connections go; this loop's own
-	Gate     *conns.Gate   // how fast they may be opened; this loop's own
-	Control  *Control      // shared by all loops of a run
-	Clock    Clock         // shared by all loops of a run
-	Conns    int           // active connections
-	Idle     int           // connections that are only held
-	Pipeline int           // requests in flight per connection
-	PerConn  int           // requests per connection, then it is replaced; 0: no bound
-	Timeout  time.Duration // per request, and per connect
-	Pinned   bool          // request n belongs to connection n mod Conns; else to any free one
-	// ReplySize is how many bytes a reply has, about: it sizes receive buffers.
-	ReplySize int
-	Backlog   int // due requests that may wait for a connection; rounded up to a power of two
-	Kind      func(n uint64) uint8
-	Kinds     int    // how many kinds there are
-	FirstID   uint32 // connections are numbered from here, over all loops
-	Spin      bool   // a processor may be burnt to be on time
+	Dialog   wire.Dialog   // the protocol
+	Schedule pace.Schedule // when requests are due
+	Dialer   *conns.Dialer // where connections go
+	Gate     *conns.Gate   // how fast they may be opened
+	Control  *Control      // what the conductor of the run decides
+	Clock    Clock
+
+	Conns     int                  // active connections
+	Idle      int                  // connections that are only held
+	FirstID   uint32               // connections are numbered from here, over all loops
+	Pipeline  int                  // requests in flight per connection
+	PerConn   int                  // requests per connection, then it is replaced; 0: no bound
+	Timeout   time.Duration        // per request, and per connect
+	Pinned    bool                 // request n belongs to connection n mod Conns; else to any free one
+	Backlog   int                  // due requests that may wait for a connection, at least
+	Kinds     int                  // how many kinds of requests there are
+	Kind      func(n uint64) uint8 // which of them request n is; not asked for when there is one
+	ReplySize int                  // about how many bytes a reply has: sizes receive buffers
+	Spin      bool                 // a processor may be burnt to be on time
 }
 
 // Engines are the names of the transports.

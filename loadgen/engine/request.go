@@ -133,7 +133,7 @@ func (l *Loop) send(slot int32, n uint64, due, now int64) {
 	c := &l.conns[slot]
 	i := slot*int32(l.cfg.Pipeline) + (c.head+c.inFlight)%int32(l.cfg.Pipeline)
 	l.stamp = now
-	l.flights[i] = flight{due: due, sent: now, kind: l.cfg.Kind(n)}
+	l.flights[i] = flight{due: due, sent: now, kind: l.kind(n)}
 	l.integrate(now)
 	l.inFlight++
 	c.inFlight++
@@ -173,6 +173,14 @@ func (l *Loop) offer(slot int32) {
 	}
 }
 
+// kind returns which kind of request n is.
+func (l *Loop) kind(n uint64) uint8 {
+	if l.cfg.Kinds == 1 {
+		return 0
+	}
+	return l.cfg.Kind(n)
+}
+
 // part returns the account of the part of the run in which a request was due.
 func (l *Loop) part(due int64) *Part {
 	if due < l.measure {
@@ -186,7 +194,7 @@ func (l *Loop) part(due int64) *Part {
 func (l *Loop) giveUp(n uint64, due, now int64) {
 	p := l.part(due)
 	p.Unsent++
-	l.censor(p, l.cfg.Kind(n), now-due)
+	l.censor(p, l.kind(n), now-due)
 }
 
 // abandon gives up every request that is due and unsent when the run is over.

@@ -14,8 +14,10 @@ import (
 
 // The sizes of a ring loop.
 const (
-	submissions = 1024 // entries between two submits; more are submitted in between
-	submitBatch = 32   // sends queued before a submit: the last of a batch leaves that much later than stamped
+	submissions = 1024 // entries between two waits; when they are used up, they are submitted early
+	// submitBatch is how many sends are queued before they are submitted: the kernel carries them
+	// out one after the other, so the last of a batch leaves later than it was stamped.
+	submitBatch = 32
 	bufferBytes = 2 << 20
 	minBuffer   = 512
 	maxBuffers  = 4096

@@ -37,14 +37,14 @@ const Never = time.Duration(math.MaxInt64)
 // Loops-th request, so the loops together keep the whole and none has to ask another.
 type Share struct{ Loop, Loops int }
 
+// Position is the place of the loop's request n among the requests of all loops.
+func (s Share) Position(n uint64) uint64 { return n*uint64(s.Loops) + uint64(s.Loop) }
+
 // orWhole lets the zero Share mean a single loop.
 func (s Share) orWhole() Share {
 	s.Loops = max(s.Loops, 1)
 	return s
 }
-
-// position is the place of the loop's request n among the requests of all loops.
-func (s Share) position(n uint64) uint64 { return n*uint64(s.Loops) + uint64(s.Loop) }
 
 // Closed is the schedule of a closed loop: nothing is due at a time.
 func Closed() Schedule { return closed{} }
@@ -63,7 +63,7 @@ type even struct {
 }
 
 func (e even) Due(n uint64) (time.Duration, bool) {
-	return e.profile.When(float64(e.share.position(n)) + 0.5), true
+	return e.profile.When(float64(e.share.Position(n)) + 0.5), true
 }
 
 // Burst releases size requests at one time, as often as the profile allows.
@@ -78,7 +78,7 @@ type burst struct {
 }
 
 func (b burst) Due(n uint64) (time.Duration, bool) {
-	group := b.share.position(n) / b.size
+	group := b.share.Position(n) / b.size
 	return b.profile.When((float64(group) + 0.5) * float64(b.size)), true
 }
 
@@ -86,8 +86,7 @@ func (b burst) Due(n uint64) (time.Duration, bool) {
 // of the rate: independent Poisson streams add up to one.
 func Poisson(p Profile, seed uint64, s Share) Schedule {
 	s = s.orWhole()
-	stream := mix(seed ^ mix(uint64(s.Loop)+1))
-	return &poisson{profile: p, loops: float64(s.Loops), stream: stream}
+	return &poisson{profile: p, loops: float64(s.Loops), stream: Stream(seed, uint64(s.Loop))}
 }
 
 type poisson struct {
@@ -98,24 +97,27 @@ type poisson struct {
 	sum     float64 // of the first drawn gaps, each of mean one
 }
 
+// Stream returns one of many independent streams of draws that a seed has.
+func Stream(seed, which uint64) uint64 { return mix(seed ^ mix(which+1)) }
+
 func (p *poisson) Due(n uint64) (time.Duration, bool) {
 	if n+1 < p.drawn {
 		p.drawn, p.sum = 0, 0 // gap k depends on k alone, so the sum can be taken anew
 	}
 	for p.drawn <= n {
-		p.sum += exponential(mix(p.stream + p.drawn))
+		p.sum += -math.Log(Uniform(p.stream, p.drawn))
 		p.drawn++
 	}
 	return p.profile.When(p.sum * p.loops), true
 }
 
-// exponential maps 64 random bits to a draw of mean one. The half keeps the logarithm finite.
-func exponential(bits uint64) float64 {
-	return -math.Log((float64(bits>>11) + 0.5) * (1.0 / (1 << 53)))
+// Uniform is draw n of a stream: evenly spread over the open interval from 0 to 1. It is a
+// function of its arguments alone, so a run repeats exactly and needs no generator with state.
+func Uniform(stream, n uint64) float64 {
+	return (float64(mix(stream+n)>>11) + 0.5) * (1.0 / (1 << 53))
 }
 
 // mix scrambles a counter into 64 random bits (a Weyl step and the finalizer of SplitMix64).
-// A generator without state makes gap k a function of seed, loop and k: runs repeat exactly.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -151,7 +151,8 @@ func TestPoissonIsPoisson(t *testing.T) {
 	within(t, "mean gap", mean, 1, 0.01)
 	within(t, "coefficient of variation", math.Sqrt(squares/n-mean*mean)/mean, 1, 0.01)
 	within(t, "Kolmogorov-Smirnov distance", kolmogorov(gaps), 0, 1.63/math.Sqrt(n))
-	within(t, "dispersion of 10 ms counts", dispersion(t, s, n, 10*time.Millisecond), 1, 3*math.Sqrt(2/(n/50.0)))
+	const window = 10 * time.Millisecond
+	within(t, "dispersion of counts", dispersion(t, s, n, window), 1, 3*math.Sqrt(2/(n/50.0)))
 }
 
 // kolmogorov is the largest distance between the sample and the exponential distribution.

@@ -85,20 +85,6 @@ func nanos(seconds float64) time.Duration {
 	return time.Duration(ns)
 }
 
-// At returns the offered rate at time t, in requests per second.
-func (p Profile) At(t time.Duration) float64 {
-	s := t.Seconds()
-	for i, piece := range p.pieces {
-		if s < piece.start+piece.length {
-			return piece.from + (piece.to-piece.from)*(s-piece.start)/piece.length
-		}
-		if i == len(p.pieces)-1 {
-			return piece.to
-		}
-	}
-	return 0
-}
-
 // Due returns how many requests have become due by time t: the integral of the rate.
 func (p Profile) Due(t time.Duration) float64 {
 	s := t.Seconds()

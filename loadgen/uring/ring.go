@@ -172,12 +172,12 @@ func unavailable(errno syscall.Errno) error {
 // share maps what the kernel and this program both write.
 func (r *Ring) share(p *params) (err error) {
 	const protection, kind = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
-	size := max(int(p.sq.array+p.sqEntries*4), int(p.cq.cqes+p.cqEntries*uint32(unsafe.Sizeof(Completion{}))))
-	if r.memory, err = unix.Mmap(r.fd, offsetRings, size, protection, kind); err != nil {
+	size := max(p.sq.array+p.sqEntries*4, p.cq.cqes+p.cqEntries*uint32(unsafe.Sizeof(Completion{})))
+	if r.memory, err = unix.Mmap(r.fd, offsetRings, int(size), protection, kind); err != nil {
 		return os.NewSyscallError("mmap of the rings", err)
 	}
-	size = int(p.sqEntries) * int(unsafe.Sizeof(Entry{}))
-	if r.entries, err = unix.Mmap(r.fd, offsetEntries, size, protection, kind); err != nil {
+	size = p.sqEntries * uint32(unsafe.Sizeof(Entry{}))
+	if r.entries, err = unix.Mmap(r.fd, offsetEntries, int(size), protection, kind); err != nil {
 		return os.NewSyscallError("mmap of the submissions", err)
 	}
 	word := func(offset uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.memory[offset])) }

@@ -30,16 +30,19 @@ type options struct {
 func (o *options) register(f *pflag.FlagSet) {
 	p := &o.plan
 	f.SortFlags = false
-	f.StringVar(&p.Addr, "addr", "", "`HOST:PORT` of the server")
-	f.StringVar(&p.Proto, "proto", "echo", "echo or http")
+	f.StringVar(&p.Addr, "addr", "", "`address` of the server, HOST:PORT")
+	f.StringVar(&p.Proto, "proto", "echo", "`protocol`: echo or http")
 	f.StringVar(&p.Path, "path", "", "HTTP request `target` (default /); /echo gets a POST of --size bytes")
+	f.StringVar(&p.Mix, "mix", "", "or several targets with `weights`: /:99,/delay/5:1")
 	count(f, &p.Conns, "conns", 1, "connections that carry requests")
 	count(f, &p.Size, "size", 64, "bytes per echo message, or per POST body")
 	f.DurationVar(&p.Duration, "duration", 10*time.Second, "length of the measured part")
 	f.DurationVar(&p.Warmup, "warmup", 0, "load before the measured part, counted apart")
-	rate(f, &p.Rate, "rate", "offered load in requests per second, all connections together; 0: closed loop")
-	f.StringVar(&p.Arrival, "arrival", "", "closed, constant, poisson or burst:`N` (default closed; with --rate constant)")
-	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle, "who sends a due request: any-idle or pinned connection")
+	rate(f, &p.Rate, "rate", "requests per second, all connections together; 0: closed loop")
+	f.StringVar(&p.Arrival, "arrival", "",
+		"`process`: closed, constant, poisson or burst:N (default closed; with --rate: constant)")
+	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle,
+		"`connection` that sends a due request: any-idle or pinned")
 	count(f, &p.Pipeline, "pipeline", 1, "requests in flight per connection")
 	count(f, &p.RequestsPerConn, "requests-per-conn", 0, "then a connection is replaced; 0: never")
 	count(f, &p.Idle, "idle", 0, "further connections that are held and say nothing")
@@ -48,7 +51,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.DurationVar(&p.Timeout, "timeout", 5*time.Second, "per request, per connect, and for the drain")
 	count(f, &p.Sources, "sources", 0, "source addresses 127.0.0.2 ...; 0: as many as the plan needs")
 	count(f, &p.Loops, "loops", 1, "event loops, each a thread")
-	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0], strings.Join(loadgen.Engines(), " or "))
+	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0], "`transport`: "+strings.Join(loadgen.Engines(), " or "))
+	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto, "`when` to burn a processor to be on time: auto, on or off")
 	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
 	f.DurationVar(&p.Interval, "interval", 0, "tick of the time series; 0: chosen from --duration")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
@@ -56,7 +60,7 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.StringVar(&o.csv, "csv", "", "write the time series to `FILE`")
 	f.BoolVar(&o.progress, "progress", false, "live line on stderr even if that is no terminal")
 	f.BoolVar(&o.phases, "phases", false, "print a JSON line on stderr when a phase begins")
-	f.BoolVar(&o.tied, "die-with-parent", false, "be killed when the thread that started this program ends")
+	f.BoolVar(&o.tied, "die-with-parent", false, "be killed when the thread that started netload ends")
 }
 
 // complete finds what the flags cannot express.

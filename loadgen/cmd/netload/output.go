@@ -71,6 +71,9 @@ func writeTable(w io.Writer, s loadgen.Summary) error {
 	if s.Lag.Count > 0 {
 		row(times, "lag", s.Lag)
 	}
+	for _, kind := range s.Kinds {
+		row(times, kind.Path, kind.Response)
+	}
 	row(times, "connect", s.Connect)
 	if err := times.Flush(); err != nil {
 		return err
@@ -90,10 +93,13 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 	fmt.Fprintln(facts)
 	say("rate", "%s verified replies per second over %.3g s", thousands(s.RatePerS), s.ElapsedS)
 	say("requests", "%s sent, %s ok%s", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
-	say("connections", "%d of %d open at most, %d opened%s", c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
-	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law)", s.Little.InFlight, s.Little.RateXTime)
-	say("generator", "%.2f s of CPU (%.0f %% system), busiest loop %.0f %%, waited for a CPU %.1f %%",
-		g.CPUS, systemShare(g), g.LoopCPUPct, g.RunDelayPct)
+	say("connections", "%d of %d open at most, %d opened%s",
+		c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
+	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law)",
+		s.Little.InFlight, s.Little.RateXTime)
+	say("generator", "%.2f s of CPU (%.0f %% system, %.3g us per reply), busiest loop %.0f %%,"+
+		" waited for a CPU %.1f %%", g.CPUS, systemShare(g), 1e6*ratio(g.CPUS, float64(s.WindowOK)),
+		g.LoopCPUPct, g.RunDelayPct)
 	say("verdict", "%s", s.Verdict)
 	for _, reason := range s.Reasons {
 		say("", "- %s", reason)
@@ -102,10 +108,7 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 }
 
 func title(p loadgen.Plan) string {
-	what := p.Proto
-	if p.Path != "" {
-		what += " " + p.Path
-	}
+	what := strings.TrimSpace(p.Proto + " " + p.Path + p.Mix)
 	load := "closed loop"
 	if p.Rate > 0 {
 		load = fmt.Sprintf("%s requests per second, %s, %s", thousands(p.Rate), p.Arrival, p.Choice)
@@ -139,13 +142,13 @@ func row(w io.Writer, name string, l loadgen.Latency) {
 // explain says in one line why response and service time part, when they do.
 func explain(s loadgen.Summary) string {
 	if s.Lag.Count == 0 {
-		return "Closed loop: a stalled server is asked less, so stalls hardly show. Use --rate to see what users wait."
+		return "Closed loop: a stalled server is asked less, so stalls hardly show. --rate shows what users wait."
 	}
 	if s.Response.P99 < s.Service.P99+s.Service.P99/10 && s.Response.Max < 2*s.Service.Max {
 		return ""
 	}
-	return "Response time counts from when a request was due, service time from when it was sent; in between it\n" +
-		"waited for a free connection, or for this generator (see lag and verdict). Users feel the response time."
+	return "Response time counts from when a request was due, service time from when it was sent; between them\n" +
+		"it waited for a free connection, or for this generator (see lag and verdict). Users feel the response."
 }
 
 func losses(r loadgen.Requests) string {
@@ -168,11 +171,13 @@ func counts(prefix string, by map[string]uint64) string {
 	return prefix + strings.Join(parts, ", ")
 }
 
-func systemShare(g loadgen.Generator) float64 {
-	if g.CPUUserS+g.CPUSysS == 0 {
+func systemShare(g loadgen.Generator) float64 { return 100 * ratio(g.CPUSysS, g.CPUUserS+g.CPUSysS) }
+
+func ratio(part, whole float64) float64 {
+	if whole == 0 {
 		return 0
 	}
-	return 100 * g.CPUSysS / (g.CPUUserS + g.CPUSysS)
+	return part / whole
 }
 
 // short prints a duration with three digits.

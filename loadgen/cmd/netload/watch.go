@@ -13,16 +13,19 @@ import (
 
 // watcher talks on stderr while the run goes on.
 type watcher struct {
-	phases bool
-	live   bool
-	shown  time.Time
-	last   float64 // end of the tick that was shown last
-	drawn  bool
+	phases   bool
+	live     bool
+	terminal bool
+	shown    time.Time
+	last     float64 // end of the tick that was shown last
+	replies  uint64  // since then
+	drawn    bool
 }
 
 // watcher returns a watcher: the live line is for people, so it needs a terminal or --progress.
 func (o *options) watcher() *watcher {
-	return &watcher{phases: o.phases, live: o.progress || isTerminal(os.Stderr)}
+	terminal := isTerminal(os.Stderr)
+	return &watcher{phases: o.phases, live: o.progress || terminal, terminal: terminal}
 }
 
 func isTerminal(f *os.File) bool {
@@ -47,14 +50,18 @@ func (w *watcher) phase(e loadgen.PhaseEvent) {
 const refresh = 500 * time.Millisecond
 
 func (w *watcher) tick(i loadgen.Interval) {
+	w.replies += i.OK
 	if !w.live || time.Since(w.shown) < refresh {
-		w.last = i.AtS
 		return
 	}
-	length := max(i.AtS-w.last, 1e-3)
-	w.shown, w.last, w.drawn = time.Now(), i.AtS, true
-	fmt.Fprintf(os.Stderr, "\r\x1b[K%6.1fs %-7s %9s replies/s  p99 %8s  %6d open  %d errors  lag %s",
-		i.AtS, i.Phase, thousands(float64(i.OK)/length), short(i.P99), i.Open, i.Errors, short(i.MaxLag))
+	rate := float64(w.replies) / max(i.AtS-w.last, 1e-3)
+	w.shown, w.last, w.replies = time.Now(), i.AtS, 0
+	before, after := "", "\n"
+	if w.terminal { // one line, drawn over itself
+		before, after, w.drawn = "\r\x1b[K", "", true
+	}
+	fmt.Fprintf(os.Stderr, "%s%6.1fs %-7s %9s replies/s  p99 %8s  %6d open  %d errors  lag %s%s",
+		before, i.AtS, i.Phase, thousands(rate), short(i.P99), i.Open, i.Errors, short(i.MaxLag), after)
 }
 
 // finish leaves the live line.
