@@ -33,7 +33,7 @@ import (
 const caseTime = 30 * time.Second
 
 // knownTime bounds a case that the model declares it cannot pass: how it fails may be a hang.
-const knownTime = 6 * time.Second
+const knownTime = 4 * time.Second
 
 // Case is one clause of the contract.
 type Case struct {
