@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -216,10 +217,10 @@ func (d *Demux) epollWait(wait time.Duration, raw bool) (n int, errno unix.Errno
 	}
 	var r uintptr
 	if raw {
-		r, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
+		r, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
 			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
 	} else {
-		r, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
+		r, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
 			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
 	}
 	if errno != 0 {

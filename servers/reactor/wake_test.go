@@ -103,3 +103,25 @@ func TestDemuxClockRunsWhileLoopSleeps(t *testing.T) {
 	}
 	t.Errorf("the clock is at %v and excuses %v", d.Now(), d.excused)
 }
+
+// A raw wait keeps the processor, but a stop-the-world must not wait for its end.
+func TestDemuxRawWaitYieldsToGarbageCollection(t *testing.T) {
+	d := newDemux(t)
+	d.RawWait, d.fresh = time.Minute, true
+	ended := make(chan error)
+	go func() {
+		_, err := d.Dispatch(time.Minute)
+		ended <- err
+	}()
+	for {
+		runtime.GC()
+		select {
+		case err := <-ended:
+			if err != nil || d.Now() >= time.Minute {
+				t.Errorf("Dispatch returned %v after %v; want it to be interrupted", err, d.Now())
+			}
+			return
+		default:
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,8 @@ func Accept(listener int) (fd int, errno unix.Errno) {
 // three calls is their flags; recvfrom and sendto have no address then, accept4 no length.
 func retry(trap uintptr, fd int, p unsafe.Pointer, n int, flags uintptr) (int, unix.Errno) {
 	for {
-		r, _, errno := unix.RawSyscall6(trap, uintptr(fd), uintptr(p), uintptr(n), flags, 0, 0)
+		// Package syscall's: x/sys/unix only jumps to it, by way of the assembler's conventions.
+		r, _, errno := syscall.RawSyscall6(trap, uintptr(fd), uintptr(p), uintptr(n), flags, 0, 0)
 		if errno != unix.EINTR {
 			return max(int(r), 0), errno
 		}
