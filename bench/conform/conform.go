@@ -106,7 +106,8 @@ func Play(addr string, v Vector, patience Patience) Outcome {
 	defer conn.Close()
 	heard := listen(conn, v.Methods)
 	for _, piece := range v.Send {
-		if piece.After != 0 && !heard.wait(patience.Reply, func(e *ear) bool { return slices.Contains(e.statuses, piece.After) }) {
+		answered := func(e *ear) bool { return slices.Contains(e.statuses, piece.After) }
+		if piece.After != 0 && !heard.wait(patience.Reply, answered) {
 			break // the answer it waits for did not come: what did is judged
 		}
 		conn.SetWriteDeadline(time.Now().Add(patience.Reply))

@@ -10,7 +10,8 @@ import (
 // Text is the result for people: what was compared, then a line per ratio.
 func (r Result) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s / %s, %s: %d rounds of 4 slices of %.1f s, one CPU", r.A.Name, r.B.Name, r.Load, r.Rounds, r.SliceS)
+	fmt.Fprintf(&b, "%s / %s, %s: %d rounds of 4 slices of %.1f s, one CPU",
+		r.A.Name, r.B.Name, r.Load, r.Rounds, r.SliceS)
 	if r.Repeated > 0 {
 		fmt.Fprintf(&b, ", %d slices repeated because the CPU was not ours alone", r.Repeated)
 	}
