@@ -95,9 +95,13 @@ func (a *app) announce(s *session, rest experiment.Rest) {
 		}
 		a.say("resuming %s: %d cells done, %d to do", s.writer.Dir, rest.Done, len(rest.Visits))
 	}
-	a.say("%s: %d cells in %d blocks, about %s; server on CPU %v, generator on CPU %v, shared on CPU %v; seed %d",
-		s.matrix.Profile, len(rest.Visits), s.matrix.Blocks(), bench.Estimate(rest.Visits).Round(time.Second),
-		s.place.Server, s.place.Load, s.place.Shared, s.env.Seed)
+	where := fmt.Sprintf("both on CPU %v", s.place.Shared)
+	if s.place.Apart() {
+		where = fmt.Sprintf("server on CPU %v, generator on CPU %v, shared cells on CPU %v",
+			s.place.Server, s.place.Load, s.place.Shared)
+	}
+	a.say("%s: %d cells in %d blocks, about %s; %s; seed %d", s.matrix.Profile, len(rest.Visits),
+		s.matrix.Blocks(), bench.Estimate(rest.Visits).Round(time.Second), where, s.env.Seed)
 	for _, note := range s.notes {
 		a.say("note: %s", note)
 	}
