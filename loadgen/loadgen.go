@@ -94,7 +94,7 @@ type Connections struct {
 	Opened       uint64            `json:"opened"`
 	Peak         int               `json:"peak"`           // open at once (several loops: sum of their peaks)
 	Failed       map[string]uint64 `json:"failed"`         // by class: refused, timeout, ports, ...
-	ClosedByPeer uint64            `json:"closed_by_peer"` // by FIN or RST, with or without a request in flight
+	ClosedByPeer uint64            `json:"closed_by_peer"` // by FIN or RST, a request in flight or not
 }
 
 // Latency is a distribution. Curve holds the points of a percentile chart: it ends where the

@@ -96,7 +96,8 @@ func TestEveryBucketHoldsItsMiddle(t *testing.T) {
 		for i := range h.counts {
 			m := h.middle(i)
 			if got := h.bucket(uint64(m)); got != i || m <= last {
-				t.Fatalf("precision %d: bucket %d has middle %d (after %d), which falls into %d", precision, i, m, last, got)
+				t.Fatalf("precision %d: bucket %d has middle %d (after %d), which falls into %d", precision,
+					i, m, last, got)
 			}
 			last = m
 		}
@@ -120,7 +121,8 @@ func TestOverRangeIsFlaggedAndKept(t *testing.T) {
 func TestEmptyAndReset(t *testing.T) {
 	h := record(Coarse, []int64{1, 2, 3})
 	h.Reset()
-	if h.Count() != 0 || h.Sum() != 0 || h.Max() != 0 || h.Quantile(0.5) != 0 || h.Mean() != 0 || h.Curve() != nil {
+	if h.Count() != 0 || h.Sum() != 0 || h.Max() != 0 || h.Quantile(0.5) != 0 || h.Mean() != 0 ||
+		h.Curve() != nil {
 		t.Errorf("a reset histogram remembers: %+v", h)
 	}
 }
@@ -128,7 +130,8 @@ func TestEmptyAndReset(t *testing.T) {
 func TestSupportsAtPublishedLimits(t *testing.T) {
 	for q, n := range map[float64]uint64{0.99: 563, 0.999: 5662, 0.9999: 56_647} {
 		if Supports(n-1, q) || !Supports(n, q) {
-			t.Errorf("quantile %v: %d supported %v, %d supported %v", q, n-1, Supports(n-1, q), n, Supports(n, q))
+			t.Errorf("quantile %v: %d supported %v, %d supported %v", q, n-1, Supports(n-1, q), n,
+				Supports(n, q))
 		}
 	}
 }
@@ -214,7 +217,8 @@ func FuzzMergeEqualsWhole(f *testing.F) {
 			parts[(i+int(cut))%2].Record(v)
 		}
 		parts[0].Merge(parts[1])
-		if !slices.Equal(whole.counts, parts[0].counts) || whole.sum != parts[0].sum || whole.max != parts[0].max {
+		if !slices.Equal(whole.counts, parts[0].counts) || whole.sum != parts[0].sum ||
+			whole.max != parts[0].max {
 			t.Errorf("merged %+v, want %+v", parts[0], whole)
 		}
 	})

@@ -160,11 +160,11 @@ func unavailable(errno syscall.Errno) error {
 	err := os.NewSyscallError("io_uring_setup", errno)
 	switch errno {
 	case unix.ENOSYS:
-		return fmt.Errorf("io_uring is not available: the kernel lacks it, or a sandbox (seccomp) hides it: %w", err)
+		return fmt.Errorf("io_uring is missing: an old kernel, or a sandbox (seccomp) hides it: %w", err)
 	case unix.EPERM, unix.EACCES:
-		return fmt.Errorf("io_uring is forbidden here: see sysctl kernel.io_uring_disabled, or a sandbox: %w", err)
+		return fmt.Errorf("io_uring is forbidden: see sysctl kernel.io_uring_disabled, or a sandbox: %w", err)
 	case unix.EINVAL:
-		return fmt.Errorf("io_uring is too old here: Linux 6.1 or newer is needed: %w", err)
+		return fmt.Errorf("io_uring is too old: Linux 6.1 or newer is needed: %w", err)
 	}
 	return err
 }

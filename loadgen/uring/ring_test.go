@@ -85,12 +85,12 @@ func TestSendAndReceive(t *testing.T) {
 	a, b := pair(t)
 
 	receive := r.Entry()
-	receive.Op, receive.FD, receive.Flags, receive.IOPrio, receive.Group = OpRecv, int32(b), SelectBuffer, Multishot, 3
-	receive.UserData = 1
+	receive.Op, receive.FD, receive.Flags, receive.IOPrio = OpRecv, int32(b), SelectBuffer, Multishot
+	receive.Group, receive.UserData = 3, 1
 	text := []byte("forty bytes, more than one buffer holds.")
 	send := r.Entry()
-	send.Op, send.FD, send.Addr, send.Len = OpSend, int32(a), uint64(uintptr(unsafe.Pointer(&text[0]))), uint32(len(text))
-	send.Flags, send.UserData = SkipSuccess, 2
+	send.Op, send.FD, send.Flags, send.UserData = OpSend, int32(a), SkipSuccess, 2
+	send.Addr, send.Len = uint64(uintptr(unsafe.Pointer(&text[0]))), uint32(len(text))
 
 	var got []byte
 	for _, c := range collect(t, r, 3) {
@@ -215,7 +215,8 @@ func TestEnterComesBackWithoutEvents(t *testing.T) {
 
 func TestUnavailableSaysWhy(t *testing.T) {
 	for errno, want := range map[unix.Errno]string{
-		unix.ENOSYS: "seccomp", unix.EPERM: "io_uring_disabled", unix.EINVAL: "6.1", unix.EMFILE: "io_uring_setup",
+		unix.ENOSYS: "seccomp", unix.EPERM: "io_uring_disabled", unix.EINVAL: "6.1",
+		unix.EMFILE: "io_uring_setup",
 	} {
 		err := unavailable(errno)
 		if !errors.Is(err, errno) || !strings.Contains(err.Error(), want) {

@@ -51,8 +51,10 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.DurationVar(&p.Timeout, "timeout", 5*time.Second, "per request, per connect, and for the drain")
 	count(f, &p.Sources, "sources", 0, "source addresses 127.0.0.2 ...; 0: as many as the plan needs")
 	count(f, &p.Loops, "loops", 1, "event loops, each a thread")
-	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0], "`transport`: "+strings.Join(loadgen.Engines(), " or "))
-	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto, "`when` to burn a processor to be on time: auto, on or off")
+	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0],
+		"`transport`: "+strings.Join(loadgen.Engines(), " or "))
+	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto,
+		"`when` to burn a processor to be on time: auto, on or off")
 	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
 	f.DurationVar(&p.Interval, "interval", 0, "tick of the time series; 0: chosen from --duration")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
@@ -66,7 +68,8 @@ func (o *options) register(f *pflag.FlagSet) {
 // complete finds what the flags cannot express.
 func (o *options) complete(f *pflag.FlagSet) error {
 	for _, name := range []string{"conns", "size", "pipeline", "loops", "duration", "timeout"} {
-		if flag := f.Lookup(name); flag.Changed && (flag.Value.String() == "0" || flag.Value.String() == "0s") {
+		flag := f.Lookup(name)
+		if value := flag.Value.String(); flag.Changed && (value == "0" || value == "0s") {
 			return fmt.Errorf("--%s is 0: want more", name)
 		}
 	}

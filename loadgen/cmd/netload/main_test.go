@@ -132,8 +132,10 @@ func TestBadUsage(t *testing.T) {
 		"ulimit -n":                  {"--addr", "127.0.0.1:1", "--conns", "2000m"},
 	} {
 		r := netload(t, args...)
-		if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, want) || !strings.HasPrefix(r.stderr, "netload: ") {
-			t.Errorf("%q: exit %d, want 2 and a word about %s; stdout %q, stderr %q", args, r.code, want, r.stdout, r.stderr)
+		if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, want) ||
+			!strings.HasPrefix(r.stderr, "netload: ") {
+			t.Errorf("%q: exit %d, want 2 and a word about %s; stdout %q, stderr %q", args, r.code, want,
+				r.stdout, r.stderr)
 		}
 	}
 }
@@ -152,7 +154,8 @@ func TestRefusedConnection(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	addr := server(t, echoes)
-	r := netload(t, "--addr", addr, "--conns", "4", "--rate", "1k", "--duration", "300ms", "--seed", "7", "--json", "--phases")
+	r := netload(t, "--addr", addr, "--conns", "4", "--rate", "1k", "--duration", "300ms", "--seed", "7",
+		"--json", "--phases")
 	var s loadgen.Summary
 	dec := json.NewDecoder(strings.NewReader(r.stdout))
 	dec.DisallowUnknownFields()
@@ -182,7 +185,8 @@ func TestTableLeadsWithResponseTime(t *testing.T) {
 	addr := server(t, echoes)
 	r := netload(t, "--addr", addr, "--conns", "2", "--duration", "200ms")
 	response, service := strings.Index(r.stdout, "response time"), strings.Index(r.stdout, "service time")
-	if response < 0 || service < response || !strings.Contains(r.stdout, "verdict") || strings.Contains(r.stderr, "\x1b") {
+	if response < 0 || service < response || !strings.Contains(r.stdout, "verdict") ||
+		strings.Contains(r.stderr, "\x1b") {
 		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
@@ -194,7 +198,7 @@ func TestInvalidRunExitsWithThree(t *testing.T) {
 			if _, err := c.Read(b); err != nil {
 				return
 			}
-			if _, err := c.Write([]byte("something else, of another length altogether, to be noticed at once")); err != nil {
+			if _, err := io.WriteString(c, strings.Repeat("something else ", 10)); err != nil {
 				return
 			}
 		}
@@ -273,14 +277,16 @@ func TestInterruptPrintsWhatThereIs(t *testing.T) {
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	addr := server(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // a drain would take the time-out
-	cmd, stdout, stderr := start(t, "netload", "--addr", addr, "--duration", "1m", "--timeout", "1m", "--phases")
+	cmd, stdout, stderr := start(t, "netload", "--addr", addr, "--duration", "1m", "--timeout", "1m",
+		"--phases")
 	done := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, stderr)
 		cmd.Wait()
 		close(done)
 	}()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	deadline := time.After(20 * time.Second)
+	for {
 		_ = cmd.Process.Signal(os.Interrupt) // the first ones may become one
 		select {
 		case <-done:
@@ -288,10 +294,11 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 				t.Errorf("exit %d, stdout %q", code, stdout)
 			}
 			return
-		default:
+		case <-deadline:
+			t.Fatal("still running")
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Error("still running")
 }
 
 func TestDiesWithParent(t *testing.T) {
@@ -316,17 +323,19 @@ func TestDiesWithParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bufio.NewReader(stderr).ReadString('\n'); err != nil { // connected: the wish is known to the kernel
+	// Once it is connected, the kernel knows what it wishes.
+	if _, err := bufio.NewReader(stderr).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Wait()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		if gone(pid) {
 			return
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("process %d survived its parent", pid)
 	_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -349,13 +358,16 @@ func TestTooFewDescriptors(t *testing.T) {
 		self.Path, "--addr", addr, "--conns", "1k")
 	cmd.Env = self.Env
 	out, _ := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), "the limit (RLIMIT_NOFILE) is 256") {
+	if code := cmd.ProcessState.ExitCode(); code != 2 ||
+		!strings.Contains(string(out), "the limit (RLIMIT_NOFILE) is 256") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
 
 func TestNumbers(t *testing.T) {
-	for text, want := range map[string]float64{"7": 7, "10k": 10_000, "2m": 2e6, "5k/s": 5000, "1.5K": 1500, "0": 0} {
+	for text, want := range map[string]float64{
+		"7": 7, "10k": 10_000, "2m": 2e6, "5k/s": 5000, "1.5K": 1500, "0": 0,
+	} {
 		var got float64
 		n := number{set: func(v float64) error { got = v; return nil }}
 		if err := n.Set(text); err != nil || got != want {
@@ -371,7 +383,8 @@ func TestNumbers(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	for ns, want := range map[int64]string{
-		0: "0ns", 999: "999ns", 1000: "1us", 999_600: "1ms", 12_345: "12.3us", 5_000_000_000: "5s", 1_234_000_000_000: "1,234s",
+		0: "0ns", 999: "999ns", 1000: "1us", 999_600: "1ms", 12_345: "12.3us", 5_000_000_000: "5s",
+		1_234_000_000_000: "1,234s",
 	} {
 		if got := short(ns); got != want {
 			t.Errorf("%d ns prints as %s, want %s", ns, got, want)

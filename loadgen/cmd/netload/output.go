@@ -142,13 +142,13 @@ func row(w io.Writer, name string, l loadgen.Latency) {
 // explain says in one line why response and service time part, when they do.
 func explain(s loadgen.Summary) string {
 	if s.Lag.Count == 0 {
-		return "Closed loop: a stalled server is asked less, so stalls hardly show. --rate shows what users wait."
+		return "Closed loop: a stalled server is asked less, so stalls hardly show; --rate shows them."
 	}
 	if s.Response.P99 < s.Service.P99+s.Service.P99/10 && s.Response.Max < 2*s.Service.Max {
 		return ""
 	}
-	return "Response time counts from when a request was due, service time from when it was sent; between them\n" +
-		"it waited for a free connection, or for this generator (see lag and verdict). Users feel the response."
+	return "Response time counts from when a request was due, service time from when it was sent; between\n" +
+		"them it waited for a free connection, or for this generator (see lag). Users feel the response time."
 }
 
 func losses(r loadgen.Requests) string {

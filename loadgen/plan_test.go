@@ -1,0 +1,69 @@
+package loadgen
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPreflightRefusesBeforeAnythingIsOpened(t *testing.T) {
+	srv := serve(t, echoes)
+	p := quick(srv, "epoll")
+	p.Conns = 50_000_000
+	p.Loops = 1
+	_, err := Run(t.Context(), p, RunOptions{})
+	if err == nil || !strings.Contains(err.Error(), "RLIMIT_NOFILE") || srv.accepted.Load() != 0 {
+		t.Errorf("Run = %v, %d connections accepted", err, srv.accepted.Load())
+	}
+	p = quick(srv, "epoll")
+	p.Addr, p.Sources = "192.0.2.1:80", 3
+	if _, err := Run(t.Context(), p, RunOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "--sources") {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+func TestPlansThatMakeNoSense(t *testing.T) {
+	good := Plan{Addr: "127.0.0.1:1"}
+	if _, err := good.WithDefaults(); err != nil {
+		t.Fatal(err)
+	}
+	for want, edit := range map[string]func(*Plan){
+		"--addr":              func(p *Plan) { p.Addr = "" },
+		"--proto":             func(p *Plan) { p.Proto = "gopher" },
+		"--path":              func(p *Plan) { p.Path = "/" },
+		"--conns":             func(p *Plan) { p.Conns = -1 },
+		"--size":              func(p *Plan) { p.Size = -1 },
+		"--idle":              func(p *Plan) { p.Idle = -1 },
+		"--duration":          func(p *Plan) { p.Duration = -1 },
+		"--timeout":           func(p *Plan) { p.Timeout = time.Nanosecond },
+		"--warmup":            func(p *Plan) { p.Warmup = -1 },
+		"--rate":              func(p *Plan) { p.Rate = -1 },
+		"needs --rate":        func(p *Plan) { p.Arrival = ArrivalPoisson },
+		"closed has no":       func(p *Plan) { p.Arrival, p.Rate = ArrivalClosed, 10 },
+		"burst:N":             func(p *Plan) { p.Arrival, p.Rate = "burst:0", 10 },
+		"--arrival is":        func(p *Plan) { p.Arrival, p.Rate = "sometimes", 10 },
+		"constant, poisson":   func(p *Plan) { p.Arrival, p.Rate = "poisson:3", 10 },
+		"--pipeline":          func(p *Plan) { p.Pipeline = 5000 },
+		"--loops":             func(p *Plan) { p.Conns, p.Loops = 2, 3 },
+		"--engine":            func(p *Plan) { p.Engine = "kqueue" },
+		"--spin":              func(p *Plan) { p.Spin = "maybe" },
+		"--mix":               func(p *Plan) { p.Proto, p.Mix = "http", "/" },
+		"exclude each other":  func(p *Plan) { p.Proto, p.Path, p.Mix = "http", "/", "/:1" },
+		"--choice":            func(p *Plan) { p.Choice = "best" },
+		"pinned needs --rate": func(p *Plan) { p.Choice = ChoicePinned },
+	} {
+		p := good
+		edit(&p)
+		_, err := p.WithDefaults()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want a complaint about %q, got %v", want, err)
+		}
+	}
+	if _, err := Run(t.Context(), Plan{}, RunOptions{}); err == nil {
+		t.Error("an empty plan was carried out")
+	}
+	if _, err := Run(t.Context(), Plan{Addr: "nowhere.invalid:1"}, RunOptions{}); err == nil {
+		t.Error("a name without an address was connected to")
+	}
+}
