@@ -88,7 +88,9 @@ func atConns(g *cells.Group) string {
 }
 
 // manyConns is the same for lists of places, where the unit is shared.
-func manyConns(g *cells.Group) string { return cells.Count.Tick(float64(g.Cell.Conns)) + " connections" }
+func manyConns(g *cells.Group) string {
+	return cells.Count.Tick(float64(g.Cell.Conns)) + " connections"
+}
 
 // atRate places a group by its offered load.
 func atRate(g *cells.Group) string { return cells.Rate.Tick(g.Cell.Rate) + " req/s" }
