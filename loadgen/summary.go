@@ -28,7 +28,7 @@ func (r *run) summary() Summary {
 	if s.ElapsedS > 0 {
 		s.RatePerS = float64(t.WindowOK) / s.ElapsedS
 	}
-	h := histograms(t)
+	h := histograms(t, r.plan.open())
 	s.Response, s.Service = describe(h.Response), describe(h.Service)
 	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
 	s.Response.bound(t)
@@ -66,9 +66,9 @@ func (r *run) tally() *engine.Tally {
 
 // histograms merges the kinds of requests. In a closed loop a request is due when it is sent,
 // so response and service time are one, and only censored samples were kept apart.
-func histograms(t *engine.Tally) Histograms {
+func histograms(t *engine.Tally, open bool) Histograms {
 	for i := range t.Service {
-		if t.Lag.Count() == 0 {
+		if !open {
 			t.Response[i].Merge(t.Service[i])
 		}
 	}
