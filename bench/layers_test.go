@@ -37,10 +37,11 @@ var mayImport = map[string][]string{
 	"servers/deadline":    {"servers", "servers/proto"},
 	"servers/offload":     {"servers/proto"},
 	"servers/blocking":    {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline"},
+	"servers/loops":       {"servers", "servers/proto", "servers/sock", "servers/offload"},
 	"servers/servertest":  {"servers", "servers/proto", "servers/sock"},
 	"servers/goroutine":   modelParts,
 	"servers/thread":      modelParts,
-	"servers/reactor":     modelParts,
+	"servers/reactor":     append([]string{"servers/reactor"}, modelParts...),
 	"servers/proactor":    append([]string{"servers/reactor", "servers/proactor"}, modelParts...),
 	"servers/libgnet":     modelParts,
 	"servers/libnetpoll":  modelParts,
@@ -61,6 +62,7 @@ var mayImport = map[string][]string{
 
 var modelParts = []string{
 	"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline", "servers/blocking",
+	"servers/loops",
 }
 
 // exact lists the parts whose permission above means that very package and not its folder:

@@ -7,6 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/deadline"
+	"iomodels/servers/loops"
+	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
@@ -19,6 +21,7 @@ type conn struct {
 	fd      int32  // -1: closed
 	slot    int32  // its place in the loop's tables
 	verdict proto.Verdict
+	seat    loops.Seat
 	drops   uint8 // reads dropped while lingering; 0: does not linger
 
 	canRead    bool // a read may find something
@@ -29,7 +32,6 @@ type conn struct {
 	queued     bool // in the loop's list of those that go on unasked
 	moved      bool // bytes came or went since the last touch
 	answered   bool // output was made since the last touch
-	refused    bool // beyond MaxConns
 }
 
 // fairSteps bounds one connection's turn: then all others come first.
@@ -42,7 +44,6 @@ const (
 )
 
 // HEART
-
 // HandleReady notes what can be done now, and does it.
 func (c *conn) HandleReady(r Readiness) {
 	c.ended = c.ended || r&(Hangup|Gone|Failure) != 0
@@ -70,7 +71,7 @@ func (c *conn) proceed() {
 			c.rest(Writable)
 			return
 		case c.verdict == proto.Again:
-			c.think(c.loop.borrow(), 0)
+			c.think(c.loop.desk.Borrow(), 0)
 		case c.verdict == proto.Close:
 			c.close()
 			return
@@ -87,14 +88,14 @@ func (c *conn) proceed() {
 
 // receive reads once, and has the session think about what came.
 func (c *conn) receive() {
-	w := c.loop.borrow()
-	n, errno := sock.Recv(int(c.fd), w.buf)
-	c.canRead = n == len(w.buf) || n > 0 && c.ended // a short read has emptied the socket
+	w := c.loop.desk.Borrow()
+	n, errno := sock.Recv(int(c.fd), w.Buf)
+	c.canRead = n == len(w.Buf) || n > 0 && c.ended // a short read has emptied the socket
 	if n > 0 && c.drops == 0 {
 		c.think(w, n)
 		return
 	}
-	c.loop.giveBack(w)
+	c.loop.desk.GiveBack(w)
 	switch {
 	case n > 0 && c.drops < lingerReads:
 		c.drops++
@@ -105,31 +106,29 @@ func (c *conn) receive() {
 
 // HEART END
 
-// think runs the session on the first n bytes of w's buffer: here, or on a worker.
-func (c *conn) think(w *work, n int) {
-	w.conn, w.Session, w.In, w.Out = c, c.session, w.buf[:n], w.Out[:0]
+// think feeds the session the first n bytes of w's buffer: here, or on a worker.
+func (c *conn) think(w *offload.Work, n int) {
 	c.moved = true
-	if pool := c.loop.server.pool; pool != nil {
-		c.thinking = true
-		c.loop.deadlines.Set(int(c.slot), deadline.Never)
-		pool.Submit(&w.Job)
+	w.For = c
+	if c.loop.desk.Feed(w, c.session, n) {
+		c.obey(w)
 		return
 	}
-	w.Run()
-	c.obey(w)
+	c.thinking = true
+	c.loop.deadlines.Set(int(c.slot), deadline.Never)
 }
 
 // obey sends what the session said. What does not fit is kept, since w is not the connection's.
-func (c *conn) obey(w *work) {
+func (c *conn) obey(w *offload.Work) {
 	c.verdict = w.Verdict
 	if w.Panic != nil {
-		c.loop.server.cfg.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
+		c.loop.house.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
 	}
 	if len(w.Out) > 0 {
 		c.answered = true
 		c.pending = slices.Clone(c.send(w.Out))
 	}
-	c.loop.giveBack(w)
+	c.loop.desk.GiveBack(w)
 }
 
 // send writes what the socket takes and returns the rest. A broken socket takes everything.
@@ -139,9 +138,8 @@ func (c *conn) send(out []byte) (rest []byte) {
 		c.verdict = proto.Close
 		return nil
 	}
-	c.canWrite = n == len(out)
 	c.moved = c.moved || n > 0
-	if c.canWrite {
+	if c.canWrite = n == len(out); c.canWrite {
 		return nil
 	}
 	return out[n:]
@@ -156,7 +154,7 @@ func (c *conn) rest(interest Readiness) {
 	}
 	c.touch()
 	if err := c.arm(interest); err != nil {
-		l.server.cfg.Log.Error("connection lost", "err", err)
+		l.house.Log.Error("connection lost", "err", err)
 		c.close()
 	}
 }
@@ -172,7 +170,7 @@ func (c *conn) touch() {
 
 // arm makes sure that interest will be reported.
 func (c *conn) arm(interest Readiness) error {
-	demux, edge := c.loop.demux, c.loop.server.edge
+	demux, edge := c.loop.demux, c.loop.edge
 	switch {
 	case c.registered && edge:
 		return nil
@@ -189,7 +187,7 @@ func (c *conn) arm(interest Readiness) error {
 // for as long as the worker thinks. It is not done in advance because most peers say nothing
 // before they are answered, and then it would cost two system calls for each request.
 func (c *conn) mute() {
-	if c.registered && !c.loop.server.edge {
+	if c.registered && !c.loop.edge {
 		c.registered = false
 		c.loop.demux.Unregister(int(c.fd))
 	}
@@ -198,10 +196,7 @@ func (c *conn) mute() {
 // linger sends FIN. What still comes is dropped: closing now would answer it with RST, and RST
 // destroys what the peer has not read yet.
 func (c *conn) linger() {
-	if unix.Shutdown(int(c.fd), unix.SHUT_WR) != nil {
-		c.verdict = proto.Close
-		return
-	}
+	unix.Shutdown(int(c.fd), unix.SHUT_WR) // fails on a broken connection, which an event will tell
 	c.drops = 1
 	c.loop.deadlines.Set(int(c.slot), deadline.After(c.loop.tick(), lingerTime))
 }

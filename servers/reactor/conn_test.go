@@ -105,7 +105,7 @@ func TestDescriptorsAndSlotsAreReused(t *testing.T) {
 				unix.Close(fd)
 			}
 			r.peers = r.peers[:0]
-			for r.l.server.admitted.Load() > 0 {
+			for r.open() > 0 {
 				r.turn()
 			}
 			r.pass(2 * limits.Idle) // nobody is left to be timed out
@@ -212,14 +212,14 @@ func TestLinger(t *testing.T) {
 		{"peer sends FIN", func(r *rig, fd int) { must(r.t, unix.Shutdown(fd, unix.SHUT_WR)); r.turn() }, 0},
 		{"peer sends too much", func(r *rig, fd int) {
 			piece := bytes.Repeat([]byte("x"), lingerReads*servers.DefaultReadSize)
-			for turns := 0; turns < 2*lingerReads && r.l.server.admitted.Load() > 0; turns++ {
+			for turns := 0; turns < 2*lingerReads && r.open() > 0; turns++ {
 				sock.Send(fd, piece)
 				r.turn()
 			}
 		}, 0},
 		{"peer does nothing", func(r *rig, fd int) { r.pass(lingerTime + 200*time.Millisecond) }, 0},
 		{"peer dribbles", func(r *rig, fd int) {
-			for passed := time.Duration(0); passed < 2*lingerTime && r.l.server.admitted.Load() > 0; {
+			for passed := time.Duration(0); passed < 2*lingerTime && r.open() > 0; {
 				send(r.t, fd, "x")
 				r.turn()
 				r.pass(lingerTime / 3)

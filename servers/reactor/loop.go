@@ -1,88 +1,80 @@
 package reactor
 
 import (
-	"runtime"
-	"sync"
+	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/deadline"
+	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
 
 // loop is one reactor: a demultiplexer, a listener and the connections it accepted. One
-// goroutine owns it and everything in it, except what mu guards.
+// goroutine owns it and everything in it.
 type loop struct {
-	server    *server
+	house     *loops.House
+	edge      bool
 	demux     *Demux
-	listener  int             // -1: closed
-	conns     []*conn         // by slot; slot 0 is the acceptor's and stays nil
-	vacant    []int32         // slots that nobody has
-	deadlines *deadline.Table // by slot
-	ready     []*conn         // those that go on without being told
-	idle      []*work         // not in use
-	closing   bool            // the server stops
-	silent    deadline.Tick   // trouble with accept is not reported again before
-
-	mu   sync.Mutex
-	done []*work // what workers have finished
-	mine []*work // the other half of done's double buffer; the loop's own
+	now       func() time.Duration // the clock of the demultiplexer
+	listener  int                  // closed when closing
+	conns     []*conn              // by slot; slot 0 is the acceptor's and stays nil
+	vacant    []int32              // slots that nobody has
+	deadlines *deadline.Table      // by slot
+	ready     []*conn              // those that go on without being told
+	desk      offload.Desk         // read buffers, and the Feed of what is in them
+	closing   bool                 // the server stops
 }
 
-// work is a read buffer and the Feed of what is in it. A loop has one for all its connections;
-// with a pool of workers, one for each connection that has a job out.
-type work struct {
-	offload.Job
-	conn *conn
-	buf  []byte
-}
+// acceptMax bounds the connections taken in one turn, before others have theirs.
+const acceptMax = 64
 
-const (
-	acceptMax    = 64                    // connections taken in one turn, before others have theirs
-	refusedMax   = 64                    // refused connections that may linger, all loops together
-	idleMax      = 64                    // works kept for the next request
-	keepOutput   = 2 * proto.OutputBound // a larger output buffer is not kept
-	acceptPause  = deadline.Resolution   // at least; one tick more at most
-	silentLength = time.Second
-)
+// acceptPause is how long, at least, accept rests when it fails; at most it is one tick more.
+const acceptPause = deadline.Resolution
 
-func newLoop(s *server, listener int) *loop {
-	l := &loop{server: s, listener: listener, conns: make([]*conn, 1)}
-	l.deadlines = deadline.NewTable(deadline.Policy(s.cfg.Timeouts))
-	return l
-}
-
-// open makes the demultiplexer. It waits raw only where nobody else could use its processor.
-func (l *loop) open() (err error) {
-	if l.demux, err = NewDemux(); err != nil {
-		return err
+// open makes a loop. It is not locked to a thread: it needs none in particular, and when a wait
+// has cost it the processor, a locked goroutine takes two thread switches to get one back.
+func open(h *loops.House, listener int, edge bool) (*loop, error) {
+	d, err := NewDemux()
+	if err != nil {
+		return nil, err
 	}
-	if cfg := &l.server.cfg; cfg.Offload > 0 || cfg.Loops > runtime.GOMAXPROCS(0) {
-		l.demux.RawWait = 0
+	if !h.MayHoldProcessor() {
+		d.RawWait = 0
 	}
-	return l.demux.Register(l.listener, Readable, acceptor{l})
+	l := &loop{house: h, edge: edge, demux: d, now: d.Now, listener: listener, conns: make([]*conn, 1)}
+	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
+	l.desk = offload.Desk{Pool: h.Pool, Wake: d.Wake, Size: h.ReadSize}
+	if err := d.Register(listener, Readable, acceptor{l}); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return l, nil
 }
 
-// run is the life of the loop. It returns nil when the server stops and all is finished.
-func (l *loop) run() error {
+// Run is the life of the loop.
+func (l *loop) Run() error {
 	for {
 		if err := l.turn(); err != nil {
 			return err
 		}
-		if l.server.stopping.Load() && l.windDown() {
+		if l.house.Stopping() && l.windDown() {
 			return nil
 		}
 	}
 }
 
+// Wake implements loops.Loop.
+func (l *loop) Wake() { l.demux.Wake() }
+
 // turn waits until something is to be done, and does all that is.
 func (l *loop) turn() error {
 	wait := time.Duration(0)
 	if len(l.ready) == 0 {
-		wait = l.deadlines.Wait(l.demux.Now())
+		wait = l.deadlines.Wait(l.now())
 	}
 	if _, err := l.demux.Dispatch(wait); err != nil {
 		return err
@@ -93,7 +85,7 @@ func (l *loop) turn() error {
 	return nil
 }
 
-func (l *loop) tick() deadline.Tick { return deadline.At(l.demux.Now()) }
+func (l *loop) tick() deadline.Tick { return deadline.At(l.now()) }
 
 // later has c go on after everybody else had a turn.
 func (l *loop) later(c *conn) {
@@ -111,7 +103,7 @@ func (l *loop) goOn() {
 			c.proceed()
 		}
 	}
-	l.ready = append(l.ready[:0], l.ready[n:]...)
+	l.ready = slices.Delete(l.ready, 0, n)
 }
 
 // expired is told whose time is up.
@@ -120,9 +112,9 @@ func (l *loop) expired(slot int) {
 	case slot != 0:
 		l.conns[slot].close()
 	case l.closing: // so is the grace
-		l.closeAll()
+		l.each((*conn).close)
 	default:
-		l.demux.Rearm(l.listener, Readable)
+		l.accept(Readable)
 	}
 }
 
@@ -132,8 +124,7 @@ type acceptor struct{ *loop }
 // HandleReady takes what is in the accept queue.
 func (l acceptor) HandleReady(Readiness) {
 	for range acceptMax {
-		fd, errno := sock.Accept(l.listener)
-		switch errno {
+		switch fd, errno := sock.Accept(l.listener); errno {
 		case 0:
 			l.admit(fd)
 		case unix.ECONNABORTED, unix.EPROTO: // it left before it was met; the next one
@@ -149,19 +140,22 @@ func (l acceptor) HandleReady(Readiness) {
 // pause stops accepting for a moment. Out of descriptors or memory the connection stays in the
 // queue, so the level would be reported again at once: a loop that does not pause, spins.
 func (l *loop) pause(why unix.Errno) {
-	now := l.tick()
-	if now >= l.silent {
-		l.silent = deadline.After(now, silentLength)
-		l.server.cfg.Log.Warn("accept pauses", "err", why, "connections", l.server.admitted.Load())
+	l.house.Complain(why)
+	l.accept(0)
+	l.deadlines.Set(0, deadline.After(l.tick(), acceptPause))
+}
+
+// accept begins to accept, or with no interest stops it. It is a system call only if it changes
+// something.
+func (l *loop) accept(interest Readiness) {
+	if err := l.demux.Rearm(l.listener, interest); err != nil {
+		l.house.Log.Error("listener lost", "err", err)
 	}
-	l.demux.Rearm(l.listener, 0)
-	l.deadlines.Set(0, deadline.After(now, acceptPause))
 }
 
 // admit lets a connection in or, beyond the limit, tells it to leave.
 func (l *loop) admit(fd int) {
-	s := l.server
-	c := &conn{loop: l, fd: int32(fd), session: s.cfg.Protocol.New(), canWrite: true, moved: true}
+	c := &conn{loop: l, fd: int32(fd), session: l.house.Protocol.New(), canWrite: true, moved: true}
 	if n := len(l.vacant); n > 0 {
 		c.slot, l.vacant = l.vacant[n-1], l.vacant[:n-1]
 		l.conns[c.slot] = c
@@ -169,24 +163,11 @@ func (l *loop) admit(fd int) {
 		c.slot = int32(len(l.conns))
 		l.conns = append(l.conns, c)
 	}
-	if s.admitted.Add(1) > s.limit {
-		s.admitted.Add(-1)
-		c.refuse()
+	c.seat, c.verdict = l.house.Enter()
+	if refusal := l.house.Protocol.Refusal; c.seat == loops.Doorstep && len(refusal) > 0 {
+		c.send(refusal) // fits: the socket is new
 	}
 	c.proceed()
-}
-
-// refuse has the connection told, and closed. It lingers so that the reply arrives, unless too
-// many do already: beyond the limit descriptors are what a crowd takes away.
-func (c *conn) refuse() {
-	s := c.loop.server
-	c.refused, c.verdict = true, proto.Linger
-	if s.refused.Add(1) > refusedMax {
-		c.verdict = proto.Close
-	}
-	if len(s.cfg.Protocol.Refusal) > 0 {
-		c.send(s.cfg.Protocol.Refusal) // fits: the socket is new
-	}
 }
 
 // remove forgets a closed connection.
@@ -194,60 +175,20 @@ func (l *loop) remove(c *conn) {
 	l.conns[c.slot] = nil
 	l.vacant = append(l.vacant, c.slot)
 	l.deadlines.Set(int(c.slot), deadline.Never)
-	if c.refused {
-		l.server.refused.Add(-1)
-	} else {
-		l.server.admitted.Add(-1)
-	}
+	l.house.Leave(c.seat)
 	if !l.closing {
-		l.demux.Rearm(l.listener, Readable) // there is a descriptor again, should accept wait for one
+		l.accept(Readable) // there is a descriptor again, should accept wait for one
 	}
-}
-
-// borrow returns a work that is not in use.
-func (l *loop) borrow() *work {
-	if n := len(l.idle); n > 0 {
-		w := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		return w
-	}
-	w := &work{buf: make([]byte, l.server.cfg.ReadSize)}
-	w.Done = func(*offload.Job) { l.finished(w) }
-	return w
-}
-
-func (l *loop) giveBack(w *work) {
-	w.conn, w.Session = nil, nil
-	if cap(w.Out) > keepOutput {
-		w.Out = nil
-	}
-	if len(l.idle) < idleMax {
-		l.idle = append(l.idle, w)
-	}
-}
-
-// finished is called by a worker.
-func (l *loop) finished(w *work) {
-	l.mu.Lock()
-	l.done = append(l.done, w)
-	l.mu.Unlock()
-	l.demux.Wake()
 }
 
 // collect goes on with the connections whose jobs are done.
 func (l *loop) collect() {
-	if l.server.pool == nil {
-		return
-	}
-	l.mu.Lock()
-	l.done, l.mine = l.mine[:0], l.done
-	l.mu.Unlock()
-	for _, w := range l.mine {
-		c := w.conn
+	for _, w := range l.desk.Returned() {
+		c := w.For.(*conn)
 		c.thinking = false
 		if c.fd < 0 { // closed in the meantime
 			proto.Release(c.session)
-			l.giveBack(w)
+			l.desk.GiveBack(w)
 			continue
 		}
 		c.obey(w)
@@ -262,34 +203,27 @@ func (l *loop) windDown() bool {
 		l.closing = true
 		l.demux.Forget(l.listener)
 		unix.Close(l.listener)
-		l.listener = -1
-		l.deadlines.Set(0, deadline.After(l.tick(), l.server.cfg.Grace))
-		for _, c := range l.conns {
-			if c != nil {
-				c.canRead = true
-				c.proceed()
-			}
-		}
+		l.deadlines.Set(0, deadline.After(l.tick(), l.house.Grace))
+		l.each(func(c *conn) { c.canRead = true; c.proceed() })
 	}
 	return len(l.conns) == len(l.vacant)+1
 }
 
-func (l *loop) closeAll() {
+// each calls f with every connection.
+func (l *loop) each(f func(*conn)) {
 	for _, c := range l.conns {
 		if c != nil {
-			c.close()
+			f(c)
 		}
 	}
 }
 
-// close closes everything that is still open.
-func (l *loop) close() {
-	l.closing = true
-	l.closeAll()
-	if l.listener >= 0 {
+// Close closes everything that is still open.
+func (l *loop) Close() error {
+	if !l.closing {
 		unix.Close(l.listener)
 	}
-	if l.demux != nil {
-		l.demux.Close()
-	}
+	l.closing = true
+	l.each((*conn).close)
+	return l.demux.Close()
 }

@@ -13,20 +13,35 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers"
+	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func send(t testing.TB, fd int, s string) {
+	t.Helper()
+	_, err := unix.Write(fd, []byte(s))
+	must(t, err)
+}
+
 // rig is a loop without a goroutine of its own: the test takes its turns, so every interleaving
 // of peer and loop is chosen, and time is what the test says.
 type rig struct {
-	t    testing.TB
-	l    *loop
-	addr *net.TCPAddr
-	log  bytes.Buffer
-
-	peers []int // closed at the end
+	t      testing.TB
+	l      *loop
+	house  *loops.House
+	addr   *net.TCPAddr
+	log    bytes.Buffer
+	passed time.Duration // beside what really has
+	peers  []int         // closed at the end
 }
 
 // modes are the two ways in which the demultiplexer can report.
@@ -43,17 +58,20 @@ func newRig(t testing.TB, edge bool, cfg servers.Config) *rig {
 		}
 	})
 	cfg.Addr, cfg.Loops, cfg.Log = "127.0.0.1:0", 1, slog.New(slog.NewTextHandler(&r.log, nil))
-	cfg, err := cfg.WithDefaults()
+	var err error
+	r.house, err = loops.New(cfg)
 	must(t, err)
-	s := newServer(cfg, edge)
-	addr, err := s.open()
+	listener, addr, err := sock.Listen(cfg.Addr, false, true)
 	must(t, err)
-	r.l, r.addr = s.loops[0], addr.(*net.TCPAddr)
 	if cfg.Offload > 0 {
-		s.pool = offload.New(cfg.Offload)
-		t.Cleanup(s.pool.Close)
+		r.house.Pool = offload.New(cfg.Offload)
+		t.Cleanup(r.house.Pool.Close)
 	}
-	t.Cleanup(s.close)
+	r.l, err = open(r.house, listener, edge)
+	must(t, err)
+	t.Cleanup(func() { r.l.Close() })
+	r.l.now = func() time.Duration { return r.passed + r.l.demux.Now() }
+	r.addr = addr
 	return r
 }
 
@@ -65,26 +83,34 @@ func (r *rig) turn() {
 
 // pass lets time go by, and whoever's time is up learn of it.
 func (r *rig) pass(d time.Duration) {
-	r.l.demux.start = r.l.demux.start.Add(-d)
-	r.l.demux.clock += d
+	r.passed += d
 	r.l.deadlines.Expire(r.l.tick(), r.l.expired)
 }
 
-// connect returns the client's end of a new connection that the loop has accepted.
-func (r *rig) connect() int {
+// knock returns the client's end of a new connection.
+func (r *rig) knock() int {
 	r.t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	must(r.t, err)
 	r.peers = append(r.peers, fd)
 	must(r.t, unix.Connect(fd, &unix.SockaddrInet4{Port: r.addr.Port, Addr: [4]byte{127, 0, 0, 1}}))
 	must(r.t, unix.SetNonblock(fd, true))
+	return fd
+}
+
+// connect is knock, and the loop has accepted.
+func (r *rig) connect() int {
+	r.t.Helper()
+	fd := r.knock()
 	for before := r.accepted(); r.accepted() == before; {
 		r.turn()
 	}
 	return fd
 }
 
-func (r *rig) accepted() int64 { return r.l.server.admitted.Load() + r.l.server.refused.Load() }
+func (r *rig) accepted() int { return r.open() + r.house.Taken(loops.Doorstep) }
+
+func (r *rig) open() int { return r.house.Taken(loops.Inside) }
 
 // hear takes turns until the client has received something: n > 0 bytes, or an end (n = 0).
 func (r *rig) hear(fd int, buf []byte) (n int, errno unix.Errno) {
@@ -115,7 +141,7 @@ func (r *rig) want(fd int, s string) {
 
 func (r *rig) wantOpen(open int) {
 	r.t.Helper()
-	if n := r.l.server.admitted.Load(); n != int64(open) {
+	if n := r.open(); n != open {
 		r.t.Errorf("%d connections are open; want %d", n, open)
 	}
 }
@@ -219,7 +245,7 @@ func TestEndlessTalkerDoesNotStarveOthers(t *testing.T) {
 			if talks == 0 {
 				t.Error("the talker has fallen silent")
 			}
-			r.l.closeAll() // it is still in that list
+			r.l.each((*conn).close) // it is still in that list
 			r.turn()
 			r.wantOpen(0)
 		})

@@ -1,4 +1,4 @@
-package reactor
+package demux
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package reactor
+package demux
 
 import (
 	"os"
@@ -16,7 +16,7 @@ func (f handlerFunc) HandleReady(r Readiness) { f(r) }
 
 func newDemux(t testing.TB) *Demux {
 	t.Helper()
-	d, err := NewDemux()
+	d, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,289 @@
+// Package demux is the synchronous event demultiplexer of the reactor: epoll, with a handler for
+// each descriptor. It knows nothing of connections.
+//
+//	loop              Demux                     kernel
+//	 │ Register(fd) ──▶ epoll_ctl, table[fd] ───▶ interest
+//	 │ Dispatch ──────▶ epoll_wait ─────────────▶ sleeps until something is ready
+//	 │                  batch of events ◀────────
+//	 │ ◀─ HandleReady ─ table[fd], if it is still the one that was meant
+//	 │ ◀─ HandleReady ─ ...
+//
+// What can be done is told; nothing is done here. Package reactor has the handlers, and package
+// emulated builds a proactor on the same ground.
+package demux
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Readiness is a set of epoll bits: what a handler waits for, or what it is told.
+type Readiness uint32
+
+// The bits. Failure and Gone are always reported, asked for or not.
+const (
+	Readable Readiness = unix.EPOLLIN      // a read returns something: bytes, end of stream, or an error
+	Writable Readiness = unix.EPOLLOUT     // a write takes at least one byte
+	Hangup   Readiness = unix.EPOLLRDHUP   // the peer has sent its FIN: read on until the end of stream
+	Failure  Readiness = unix.EPOLLERR     // the socket has an error; the next call returns it
+	Gone     Readiness = unix.EPOLLHUP     // both directions are closed
+	Edge     Readiness = unix.EPOLLET      // report changes, not levels
+	Once     Readiness = unix.EPOLLONESHOT // report one event, then none until Rearm
+)
+
+// EventHandler reacts to readiness: it is told that something CAN be done, and does it.
+// It runs on the loop's goroutine and must not wait: every other connection waits with it.
+type EventHandler interface {
+	HandleReady(r Readiness)
+}
+
+// batchMax is how many events one call fetches. A batch costs one system call, so a large one
+// is cheap per event; but the last handler waits for all before it, and new arrivals for all.
+const batchMax = 256
+
+// RawWaitMax is how long Dispatch may wait while it holds on to its processor; see Demux.RawWait.
+const RawWaitMax = time.Millisecond
+
+// Demux is the synchronous event demultiplexer: epoll, a table of handlers, and a bell (an
+// eventfd). One goroutine owns it and makes every call; only Wake may come from any other.
+type Demux struct {
+	// RawWait is how long Dispatch waits without telling the Go scheduler. New sets
+	// RawWaitMax; set it to 0, before the first Dispatch, when other goroutines of the process
+	// have work (a handler pool, say).
+	//
+	// Why wait behind the scheduler's back: a thread that blocks for more than 20 µs in an
+	// ordinary system call has its processor (P) taken away by the runtime's monitor thread,
+	// and must get one back when it wakes. At moderate rates that happens at every request
+	// and costs about as much as the request. A raw system call keeps the P. The price: no
+	// other goroutine runs on this P meanwhile. So the raw wait is short, it is tried once
+	// after a batch of events, and then Dispatch waits the ordinary way: silence is free. A
+	// stop-the-world (GC) is delayed less than that: its preemption signal ends the wait.
+	RawWait time.Duration
+
+	epfd  int
+	table []registration // by descriptor
+	batch [batchMax]unix.EpollEvent
+	fresh bool // the last Dispatch brought events: more are likely soon
+
+	start   time.Time
+	clock   time.Duration // since start, as of the last look
+	excused time.Duration // how much of it handlers have held up the loop
+
+	bell   int         // eventfd: its readiness ends a wait
+	rung   atomic.Bool // the bell has been rung and not yet been heard
+	heard  [8]byte     // what reading the bell returns
+	mu     sync.Mutex  // keeps Close from closing the bell under a ringing Wake
+	one    [8]byte     // what ringing writes; guarded by mu
+	closed bool        // guarded by mu
+}
+
+// registration is the state of one descriptor. Epoll hands back descriptor AND generation: a
+// handler may close a descriptor and accept a new connection under the same number while an
+// event of the old one is still to come in the same batch. The generation tells them apart.
+type registration struct {
+	handler    EventHandler // nil: not registered
+	interest   Readiness
+	generation uint32
+}
+
+// New opens an epoll instance with its bell.
+func New() (*Demux, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	d := &Demux{RawWait: RawWaitMax, epfd: epfd, bell: bell, start: time.Now()}
+	if err := d.Register(bell, Readable, bellHandler{d}); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Register has h told of interest on fd. The descriptor stays the caller's.
+func (d *Demux) Register(fd int, interest Readiness, h EventHandler) error {
+	if fd >= len(d.table) {
+		d.table = append(d.table, make([]registration, fd+1-len(d.table))...)
+	}
+	reg := &d.table[fd]
+	if reg.handler != nil {
+		return fmt.Errorf("register descriptor %d: already registered", fd)
+	}
+	if err := d.control(unix.EPOLL_CTL_ADD, fd, interest); err != nil {
+		return err
+	}
+	reg.handler, reg.interest = h, interest
+	return nil
+}
+
+// Rearm replaces the interest of fd. Asking for the level-triggered interest it already has
+// costs no system call; with Edge or Once the call is made, since it arms the event anew.
+func (d *Demux) Rearm(fd int, interest Readiness) error {
+	if fd >= len(d.table) || d.table[fd].handler == nil {
+		return fmt.Errorf("rearm descriptor %d: not registered", fd)
+	}
+	if d.table[fd].interest == interest && interest&(Edge|Once) == 0 {
+		return nil
+	}
+	d.table[fd].interest = interest
+	return d.control(unix.EPOLL_CTL_MOD, fd, interest)
+}
+
+// Unregister ends the events of fd, those already fetched included. Call it before close.
+func (d *Demux) Unregister(fd int) error {
+	if fd >= len(d.table) || d.table[fd].handler == nil {
+		return fmt.Errorf("unregister descriptor %d: not registered", fd)
+	}
+	d.Forget(fd)
+	return d.control(unix.EPOLL_CTL_DEL, fd, 0)
+}
+
+// Forget is Unregister for a descriptor that is closed right afterwards and was never
+// duplicated: the kernel drops it from epoll with its last reference, and a system call per
+// connection is saved.
+func (d *Demux) Forget(fd int) {
+	d.table[fd] = registration{generation: d.table[fd].generation + 1}
+}
+
+// Dispatch waits until something is ready, for at most wait (negative: without end), runs the
+// handlers of what is, and returns how many it ran. It also returns, with 0, when a signal or
+// Wake ended the wait. Whatever was done before a Wake is visible when Dispatch returns.
+func (d *Demux) Dispatch(wait time.Duration) (int, error) {
+	n, err := d.fetch(wait)
+	d.fresh = n > 0
+	if err != nil {
+		return 0, err
+	}
+	ran := 0
+	for i := range n {
+		ev := &d.batch[i]
+		reg := &d.table[ev.Fd]
+		if reg.generation != uint32(ev.Pad) {
+			continue // the connection it was meant for is gone
+		}
+		if int(ev.Fd) != d.bell {
+			ran++
+		}
+		reg.handler.HandleReady(Readiness(ev.Events))
+	}
+	return ran, nil
+}
+
+// heldUp is how long handlers may take together before it counts as holding up the loop.
+const heldUp = 10 * time.Millisecond
+
+// Now is the time since New, without the time that handlers have held up the loop: no peer
+// can be blamed for a silence in which nobody listened. It is read once per Dispatch, before
+// the handlers run.
+func (d *Demux) Now() time.Duration { return d.clock - d.excused }
+
+// look reads the clock. Since the last look the loop has run handlers, or it has slept.
+func (d *Demux) look(slept bool) {
+	now := time.Since(d.start)
+	if took := now - d.clock; !slept && took > heldUp {
+		d.excused += took
+	}
+	d.clock = now
+}
+
+// fetch fills the batch. After a batch of events more are likely soon: it first asks without a
+// word to the scheduler (which saves 50 ns, and more as RawWait says), and waits in the ordinary
+// way only when that finds nothing. After silence it does so at once.
+func (d *Demux) fetch(wait time.Duration) (n int, err error) {
+	var errno unix.Errno
+	raw := d.RawWait
+	if wait >= 0 {
+		raw = min(raw, wait)
+	}
+	if d.fresh {
+		n, errno = d.epollWait(raw, true)
+	}
+	d.look(false)
+	if n == 0 && errno == 0 && (wait != raw || !d.fresh) {
+		n, errno = d.epollWait(wait, false)
+		d.look(true)
+	}
+	if errno != 0 && errno != unix.EINTR { // a signal is no error, and no event
+		return 0, os.NewSyscallError("epoll_pwait", errno)
+	}
+	return n, nil
+}
+
+func (d *Demux) epollWait(wait time.Duration, raw bool) (n int, errno unix.Errno) {
+	ms := -1
+	if wait >= 0 {
+		ms = int((wait + time.Millisecond - 1) / time.Millisecond) // rounded up: 0 would spin
+	}
+	var r uintptr
+	if raw {
+		r, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
+			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
+	} else {
+		r, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
+			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(r), 0
+}
+
+// Wake makes the current or the next Dispatch return. Any goroutine may call it at any time,
+// also after Close. Many calls cost one system call: the bell is rung once until it is heard.
+func (d *Demux) Wake() {
+	if d.rung.Swap(true) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		binary.NativeEndian.PutUint64(d.one[:], 1)
+		unix.Write(d.bell, d.one[:]) // cannot fail: the counter is 0 or 1
+	}
+}
+
+// bellHandler hears the bell.
+type bellHandler struct{ d *Demux }
+
+// HandleReady silences the bell and only then lets it be rung again. The other way round, a
+// Wake in between would be silenced unheard while it keeps later ones from ringing.
+func (b bellHandler) HandleReady(Readiness) {
+	unix.Read(b.d.bell, b.d.heard[:])
+	b.d.rung.Store(false)
+}
+
+// Close closes epoll and the bell, not the registered descriptors.
+func (d *Demux) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	bellErr := unix.Close(d.bell)
+	if err := unix.Close(d.epfd); err != nil {
+		return os.NewSyscallError("close epoll", err)
+	}
+	return os.NewSyscallError("close eventfd", bellErr)
+}
+
+func (d *Demux) control(op, fd int, interest Readiness) error {
+	ev := unix.EpollEvent{Events: uint32(interest), Fd: int32(fd), Pad: int32(d.table[fd].generation)}
+	if err := unix.EpollCtl(d.epfd, op, fd, &ev); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
