@@ -41,6 +41,9 @@
 //   - Either way one busy peer could hold the loop for ever: a turn has a bound (fairSteps).
 //   - Loops share nothing on the hot path. Each has its own listener (SO_REUSEPORT): the kernel
 //     deals connections out by a hash of the addresses, not evenly.
+//   - A loop that waits keeps its processor for a moment (demux.RawWaitMax) before it tells the
+//     Go scheduler. What that is good for, and what it costs, stands at Demux.RawWait.
 //
-// Read next: conn.go from HEART to HEART END, then Demux.RawWait.
+// Read next: conn.go from HEART to HEART END, then loop.go; package demux for the demultiplexer,
+// package loops for the house around it.
 package reactor
