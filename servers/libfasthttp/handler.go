@@ -17,6 +17,8 @@ import (
 type handler struct {
 	pool *offload.Pool // nil: handlers run on their connection's goroutine
 	log  *slog.Logger
+
+	maxBody int // bytes of a request body
 }
 
 // serve is called when the whole request has been read.
@@ -87,8 +89,8 @@ func refuse(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // expect says whether a client that waits for 100 Continue shall send its body.
-func expect(ctx *fasthttp.RequestCtx) int {
-	if ctx.Request.Header.ContentLength() > proto.DefaultBody {
+func (h *handler) expect(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() > h.maxBody {
 		return fasthttp.StatusRequestEntityTooLarge
 	}
 	return fasthttp.StatusContinue

@@ -48,7 +48,6 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/blocking"
 	"iomodels/servers/offload"
-	"iomodels/servers/proto"
 )
 
 // Model is fasthttp with the endpoints of package proto.
@@ -78,7 +77,7 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	if cfg.Protocol.Name != "http" {
 		return fmt.Errorf("fasthttp: cannot speak %q", cfg.Protocol.Name)
 	}
-	h := handler{log: cfg.Log}
+	h := handler{log: cfg.Log, maxBody: max(cfg.Protocol.Limits.Body, 1)} // 0 would be its default
 	if cfg.Offload > 0 {
 		h.pool = offload.New(cfg.Offload)
 		defer h.pool.Close()
@@ -86,9 +85,9 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	err = blocking.ServeLibrary(ctx, cfg, library{&fasthttp.Server{
 		Handler:                      h.serve,
 		ErrorHandler:                 refuse,
-		ExpectHandler:                expect,
+		ExpectHandler:                h.expect,
 		ReadBufferSize:               cfg.ReadSize,
-		MaxRequestBodySize:           proto.DefaultBody,
+		MaxRequestBodySize:           h.maxBody,
 		NoDefaultServerHeader:        true,
 		DisablePreParseMultipartForm: true, // a body is a body
 		CloseOnShutdown:              true,

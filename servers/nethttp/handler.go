@@ -16,6 +16,7 @@ import (
 
 // handler answers what a session of package proto answers.
 type handler struct {
+	maxBody int64         // bytes of a request body
 	pool    *offload.Pool // nil: handlers run on their connection's goroutine
 	buffers sync.Pool     // of *bytes.Buffer, for bodies
 }
@@ -31,9 +32,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	buf.Reset()
 	// The body comes first: until it is there the peer may stall, and is being waited for.
-	err := readBody(buf, w, r)
+	err := h.readBody(buf, w, r)
 	r.Context().Value(connKey{}).(*blocking.Guarded).Begin()
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		// A body not far beyond the limit would be read, and the connection kept.
+		w.Header().Set("Connection", "close")
 		fail(w, http.StatusRequestEntityTooLarge, "the body is too large", "")
 	} else if err != nil {
 		fail(w, http.StatusBadRequest, "the body is broken", "")
@@ -46,18 +49,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // readBody reads the whole body of r, or drops it where nobody wants it.
-func readBody(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
+func (h *handler) readBody(buf *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	if r.ContentLength > proto.DefaultBody { // or 100 Continue would invite it
-		return &http.MaxBytesError{Limit: proto.DefaultBody}
+	if r.ContentLength > h.maxBody { // or 100 Continue would invite it
+		return &http.MaxBytesError{Limit: h.maxBody}
 	}
 	var to io.Writer = buf // it grows with what arrives, not with what was announced
 	if route, _ := lookup(r); route != proto.EchoRoute || !allowed(route, r.Method) {
 		to = io.Discard
 	}
-	_, err := io.Copy(to, http.MaxBytesReader(w, r.Body, proto.DefaultBody))
+	_, err := io.Copy(to, http.MaxBytesReader(w, r.Body, h.maxBody))
 	return err
 }
 

@@ -27,6 +27,9 @@
 //
 // # What to watch
 //
+// The limit on bodies is the protocol's. A head is bounded as a whole, by the limits on line and
+// fields together and 4 KiB that net/http adds; fields are not counted.
+//
 // The size of a read is fixed at 4 KiB, a quarter of what other models use. Time-outs, the limit
 // on connections and the back-off when descriptors run out are those of blocking.ServeLibrary and not
 // net/http's own: its ReadHeaderTimeout also counts the silence of a new connection, so it would
@@ -43,7 +46,6 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/blocking"
 	"iomodels/servers/offload"
-	"iomodels/servers/proto"
 )
 
 // Model is net/http with the endpoints of package proto.
@@ -73,15 +75,17 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	if cfg.Protocol.Name != "http" {
 		return fmt.Errorf("nethttp: cannot speak %q", cfg.Protocol.Name)
 	}
-	h := &handler{}
+	limits := cfg.Protocol.Limits
+	h := &handler{maxBody: int64(limits.Body)}
 	if cfg.Offload > 0 {
 		h.pool = offload.New(cfg.Offload)
 		defer h.pool.Close()
 	}
 	err = blocking.ServeLibrary(ctx, cfg, &http.Server{
-		Handler:                      h,
-		MaxHeaderBytes:               proto.DefaultRequestLine + proto.DefaultHeaderBytes,
-		DisableGeneralOptionsHandler: true, // OPTIONS * has an answer in proto, too
+		Handler:        h,
+		MaxHeaderBytes: max(limits.RequestLine+limits.HeaderBytes, 1), // 0: its default
+		// OPTIONS * has an answer in proto, too.
+		DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},

@@ -68,8 +68,9 @@ func newServer(ctx context.Context, limits Limits) *server {
 
 func (srv *server) protocol() Protocol {
 	return Protocol{
-		Name: "http",
-		New:  func() Session { return srv.newSession() },
+		Name:   "http",
+		New:    func() Session { return srv.newSession() },
+		Limits: srv.limits,
 		Refusal: []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n" +
 			closeField + "\r\n"),
 	}

@@ -77,6 +77,9 @@ func Release(s Session) {
 type Protocol struct {
 	Name string         // "echo" or "http"
 	New  func() Session // state for one new connection
+	// Limits are what the sessions obey, with every default filled in. A library that parses for
+	// itself is given what it can honour of them.
+	Limits Limits
 	// Refusal is what a connection beyond the limit is told before it is closed; may be nil.
 	Refusal []byte
 }
