@@ -1,0 +1,81 @@
+package survival
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// crowdLeaves compares the memory that two crowds cost, and waits, in the large round, until
+// the server has given it back.
+func (t *Trial) crowdLeaves() error {
+	if err := t.wave(t.N(500, 50), nil); err != nil { // what is made once, is made now
+		return err
+	}
+	before, err := t.RSS()
+	if err != nil {
+		return err
+	}
+	n := t.N(10_000, 500)
+	var first, second float64
+	if err := errors.Join(t.wave(n, &first), t.wave(n, &second)); err != nil {
+		return err
+	}
+	if second > 1.25*first+16 {
+		err = fmt.Errorf("%d connections cost %.0f MiB the first time, and %.0f the second", n, first, second)
+	}
+	t.Record(FigureBefore, before)
+	t.Record(FigureCrowd, max(first, second))
+	if t.Full { // in the small round there is no time for the collector to come by
+		err = errors.Join(err, t.awaitGivenBack(before))
+	}
+	return err
+}
+
+// awaitGivenBack waits until the server holds hardly more memory than before. The Go runtime
+// collects at least every two minutes, and then gives back slowly.
+func (t *Trial) awaitGivenBack(before float64) error {
+	const patience = 4 * time.Minute
+	start, after := time.Now(), 0.0
+	err := poll(start.Add(patience), func() (err error) {
+		time.Sleep(500 * time.Millisecond)
+		if after, err = t.RSS(); err == nil && after > 1.1*before+givenBack {
+			err = fmt.Errorf("after %v it holds %.0f MiB; before the crowd, %.0f", patience, after, before)
+		}
+		return err
+	})
+	t.Record(FigureAfter, after)
+	t.Record(FigureUntilBack, time.Since(start).Seconds())
+	return err
+}
+
+// givenBack is how many MiB may remain of a crowd besides a tenth of what there was: the
+// runtime never frees the descriptors of goroutines and threads themselves.
+const givenBack = 8.0
+
+// wave lets n peers come, ask and wait for all others; then all leave. peak is the memory of
+// the server while all are there.
+func (t *Trial) wave(n int, peak *float64) error {
+	t.turn.Lock()
+	defer t.turn.Unlock()
+	var here atomic.Int32
+	all := make(chan struct{})
+	var rssErr error
+	err := t.Together(n, func(int) error {
+		c, err := t.Dial()
+		if err == nil {
+			defer c.Close()
+			err = t.Exchange(c)
+		}
+		if int(here.Add(1)) == n {
+			if peak != nil {
+				*peak, rssErr = t.RSS()
+			}
+			close(all)
+		}
+		<-all
+		return err
+	})
+	return errors.Join(err, rssErr)
+}

@@ -1,0 +1,207 @@
+package survival
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Model is what netserve says of a model.
+type Model struct {
+	Name        string   `json:"name"`
+	Protocols   []string `json:"protocols"`
+	Available   bool     `json:"available"`
+	Reason      string   `json:"reason"`
+	KnownLimits []struct {
+		Case   string `json:"case"`
+		Reason string `json:"reason"`
+	} `json:"known_limits"`
+}
+
+// Models asks netserve for its list.
+func (r *Round) Models() ([]Model, error) {
+	out, err := exec.Command(r.Netserve, "--list", "--json").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s --list --json: %w", r.Netserve, err)
+	}
+	var models []Model
+	if err := json.Unmarshal(out, &models); err != nil {
+		return nil, fmt.Errorf("%s --list --json: %w", r.Netserve, err)
+	}
+	return models, nil
+}
+
+// Server is a netserve that runs.
+type Server struct {
+	Addr  string
+	Model string
+
+	cmd    *exec.Cmd
+	start  time.Time
+	stderr lockedBuffer
+	exited chan struct{} // closed when the process has ended
+	err    error         // of Wait; read it after exited
+}
+
+// limited lowers the limit of open files and becomes the program that follows. The text is
+// fixed; the number and the program are arguments.
+const limited = `ulimit -n "$0" && exec "$@"`
+
+// Start starts a server as f wants it, and returns when it accepts.
+func (r *Round) Start(model, proto string, f Fault) (*Server, error) {
+	args := append([]string{
+		r.Netserve, "--model", model, "--proto", proto, "--addr", "127.0.0.1:0", "--die-with-parent",
+	}, f.Flags...)
+	if f.NoFile > 0 {
+		args = append([]string{"/bin/sh", "-c", limited, strconv.Itoa(f.NoFile)}, args...)
+	}
+	s := &Server{Model: model, cmd: exec.Command(args[0], args[1:]...), start: time.Now(), exited: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), f.Env...)
+	s.cmd.Stderr = &s.stderr
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start netserve: %w", err)
+	}
+	ready := make(chan error, 1)
+	go func() {
+		line, err := bufio.NewReader(stdout).ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &struct{ Ready *string }{&s.Addr})
+		}
+		ready <- err
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	select {
+	case err = <-ready:
+	case <-time.After(trialTime):
+		err = errors.New("it took too long")
+	}
+	if err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("netserve --model %s was not ready: %w; stderr: %.500q", model, err, s.Stderr())
+	}
+	return s, nil
+}
+
+// Kill ends the process at once, if it has not ended, and waits for it.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill() // it may be gone already
+	<-s.exited
+}
+
+// Signal sends a signal to the process.
+func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Process.Signal(sig) }
+
+// stopTime is how long a server may take to stop, whatever its peers do.
+const stopTime = 5 * time.Second
+
+// Stop sends SIGTERM and wants exit code 0 in time.
+func (s *Server) Stop() error {
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("SIGTERM: %w", err)
+	}
+	return s.awaitExit()
+}
+
+func (s *Server) awaitExit() error {
+	select {
+	case <-s.exited:
+	case <-time.After(stopTime):
+		return fmt.Errorf("it still runs %v after SIGTERM", stopTime)
+	}
+	if s.err != nil {
+		return fmt.Errorf("after SIGTERM: %w; want exit 0; stderr: %.500q", s.err, s.Stderr())
+	}
+	return nil
+}
+
+// Stderr returns what the server has written there so far.
+func (s *Server) Stderr() string { return s.stderr.String() }
+
+// Age is how long the server has been running.
+func (s *Server) Age() time.Duration { return time.Since(s.start) }
+
+func (s *Server) proc(file string) string {
+	return fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file)
+}
+
+// Sockets returns how many sockets the server has open.
+func (s *Server) Sockets() (int, error) {
+	entries, err := os.ReadDir(s.proc("fd"))
+	if err != nil {
+		return 0, fmt.Errorf("look at its descriptors: %w", err)
+	}
+	n := 0
+	for _, e := range entries {
+		what, err := os.Readlink(s.proc("fd/" + e.Name()))
+		if err == nil && strings.HasPrefix(what, "socket:") {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// RSS returns the resident memory of the server in MiB.
+func (s *Server) RSS() (float64, error) {
+	status, err := os.ReadFile(s.proc("status"))
+	if err != nil {
+		return 0, fmt.Errorf("look at its memory: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0, errors.New("its status shows no VmRSS: it has ended")
+	}
+	kib, err := strconv.ParseFloat(fields[0], 64)
+	return kib / 1024, err
+}
+
+// CPU returns the processor time the server has used.
+func (s *Server) CPU() (time.Duration, error) {
+	stat, err := os.ReadFile(s.proc("stat"))
+	if err != nil {
+		return 0, fmt.Errorf("look at its processor time: %w", err)
+	}
+	// The command's name, in parentheses, may hold blanks; utime and stime are fields 14 and 15.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks int
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			return 0, fmt.Errorf("look at its processor time: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil // USER_HZ is 100 everywhere
+}
+
+// lockedBuffer collects what a process writes while others look at it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
