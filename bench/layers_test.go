@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"servers/servertest":  {"servers", "servers/proto", "servers/sock"},
 	"servers/goroutine":   modelParts,
 	"servers/thread":      modelParts,
+	"servers/prefork":     append([]string{"servers/goroutine"}, modelParts...),
 	"servers/reactor":     append([]string{"servers/reactor"}, modelParts...),
 	"servers/proactor":    append([]string{"servers/reactor", "servers/proactor"}, modelParts...),
 	"servers/libgnet":     modelParts,
@@ -186,7 +187,7 @@ func budget(t *testing.T, what string, got, limit int, unit string) {
 // isModel reports whether dir is a package of a model or of a proactor backend.
 func isModel(dir string) bool {
 	for _, m := range []string{
-		"goroutine", "thread", "reactor", "proactor", "proactor/uring", "proactor/emulated",
+		"goroutine", "thread", "prefork", "reactor", "proactor", "proactor/uring", "proactor/emulated",
 		"libgnet", "libnetpoll", "libfasthttp", "nethttp",
 	} {
 		if dir == modelFolder+m {

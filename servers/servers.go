@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"time"
 
@@ -42,6 +43,10 @@ type Model struct {
 	// KnownLimits lists the contract cases that a foreign library cannot pass and that cannot
 	// be mended from outside. Models of our own never have any.
 	KnownLimits []KnownLimit
+	// Prefork: it takes over a listening socket that its parent process has opened, and shares
+	// it with the parent's other children (Config.Listener). netserve runs it so, with a process
+	// for each CPU unless --procs says otherwise.
+	Prefork bool
 	// Available says why the model cannot run on this machine; nil func or nil error: it can.
 	Available func() error
 	// Serve runs until ctx is done, then stops accepting, finishes what is in flight within
@@ -79,6 +84,13 @@ type Config struct {
 	Grace    time.Duration  // bound on finishing what is in flight at stop; 0: 2 s
 	Ready    func(net.Addr) // called once, with the bound address, when connections are accepted
 	Log      *slog.Logger   // nil: discards
+
+	// ReusePort: other processes of the same server listen on Addr as well (SO_REUSEPORT), and
+	// the kernel deals connections out among them. Otherwise an Addr in use is an error.
+	ReusePort bool
+	// Listener is a listening, non-blocking socket to accept from in place of Addr, for models
+	// with Prefork. Serve closes it. nil: the model opens Addr itself.
+	Listener *os.File
 }
 
 // Timeouts bound how long a peer may hold a connection. Zero means the default, negative none.

@@ -10,6 +10,7 @@ import (
 	"iomodels/servers/libgnet"
 	"iomodels/servers/libnetpoll"
 	"iomodels/servers/nethttp"
+	"iomodels/servers/prefork"
 	"iomodels/servers/proactor/emulated"
 	"iomodels/servers/proactor/uring"
 	"iomodels/servers/reactor"
@@ -20,6 +21,7 @@ import (
 func Models() []servers.Model {
 	return []servers.Model{
 		goroutine.Model(),
+		prefork.Model(),
 		thread.Model(),
 		reactor.Model(),
 		reactor.EdgeModel(),

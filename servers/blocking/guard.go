@@ -36,7 +36,7 @@ type Library interface {
 // merely held; fasthttp, besides, cannot bound heads and leave idle connections alone.
 func ServeLibrary(ctx context.Context, cfg servers.Config, lib Library) error {
 	// Not ctx: it would close the listener behind the back of the stop sequence.
-	l, err := sock.NetListen(context.WithoutCancel(ctx), cfg.Addr)
+	l, err := sock.NetListen(context.WithoutCancel(ctx), cfg.Addr, cfg.ReusePort)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ package goroutine
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func Serve(ctx context.Context, cfg servers.Config) error {
 		return err
 	}
 	// Not ctx: it would close the listener behind the back of the stop sequence.
-	l, err := sock.NetListen(context.WithoutCancel(ctx), cfg.Addr)
+	l, err := sock.NetListen(context.WithoutCancel(ctx), cfg.Addr, cfg.ReusePort)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (l listener) Accept() (blocking.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stream{TCPConn: c}, nil
+	return Stream(c), nil
 }
 
 // Stop lets Accept fail by an old deadline: Close would do so, too, but comes later.
@@ -105,9 +106,20 @@ func (l listener) Stop() { l.SetDeadline(longAgo) }
 // longAgo is a deadline that is always over.
 var longAgo = time.Unix(1, 0)
 
-// stream is a connection of package net as package blocking wants it.
+// Endpoint is what Stream needs of a connection that the runtime's netpoller waits for, such as
+// a *net.TCPConn: deadlines end waits, and Close ends them, too.
+type Endpoint interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	CloseWrite() error
+}
+
+// Stream returns c as package blocking wants it.
+func Stream(c Endpoint) blocking.Conn { return &stream{Endpoint: c} }
+
 type stream struct {
-	*net.TCPConn
+	Endpoint
 	reading, writing time.Duration // the patience for which a deadline is armed; 0: none is
 	interrupted      atomic.Bool
 }
@@ -115,11 +127,11 @@ type stream struct {
 // Read waits for bytes.
 func (s *stream) Read(p []byte, patience time.Duration) (int, error) {
 	fresh := s.armRead(patience)
-	n, err := s.TCPConn.Read(p)
+	n, err := s.Endpoint.Read(p)
 	if n == 0 && expired(err) && !fresh && !s.interrupted.Load() {
 		s.reading = 0 // an earlier call's timer struck: see arm
 		s.armRead(patience)
-		n, err = s.TCPConn.Read(p)
+		n, err = s.Endpoint.Read(p)
 	}
 	return n, translate(err)
 }
@@ -127,11 +139,11 @@ func (s *stream) Read(p []byte, patience time.Duration) (int, error) {
 // Write waits until p is with the kernel.
 func (s *stream) Write(p []byte, patience time.Duration) (int, error) {
 	fresh := arm(&s.writing, patience, s.SetWriteDeadline)
-	n, err := s.TCPConn.Write(p)
+	n, err := s.Endpoint.Write(p)
 	if n == 0 && expired(err) && !fresh {
 		s.writing = 0
 		arm(&s.writing, patience, s.SetWriteDeadline)
-		n, err = s.TCPConn.Write(p)
+		n, err = s.Endpoint.Write(p)
 	}
 	if expired(err) {
 		s.writing = 0 // whoever goes on after some progress needs a new one
@@ -171,7 +183,7 @@ func (s *stream) Interrupt() {
 	s.SetReadDeadline(longAgo)
 }
 
-func (s *stream) Abort() { s.TCPConn.Close() }
+func (s *stream) Abort() { s.Endpoint.Close() }
 
 func expired(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 

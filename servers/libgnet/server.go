@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg servers.Config) error {
 // given, and with port 0 each of its listeners would get its own. A given port is first opened
 // alone, because with SO_REUSEPORT it would be shared with any server of ours that has it.
 func (s *server) hold() (net.Addr, error) {
-	if _, port, err := net.SplitHostPort(s.cfg.Addr); err == nil && port != "0" {
+	if _, port, err := net.SplitHostPort(s.cfg.Addr); err == nil && port != "0" && !s.cfg.ReusePort {
 		alone, _, err := sock.Listen(s.cfg.Addr, false, true)
 		if err != nil {
 			return nil, err

@@ -111,7 +111,7 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	if err != nil {
 		return fmt.Errorf("netpoll: new event loop: %w", err)
 	}
-	plain, err := sock.NetListen(ctx, cfg.Addr)
+	plain, err := sock.NetListen(ctx, cfg.Addr, cfg.ReusePort)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 // one listener for each, decides who is let in, owns the pool of handlers, and ends it all.
 // What a loop does with its connections, and how it waits, is the model's own.
 //
-//	Serve ──▶ ListenShared ──▶ for each listener a goroutine: open, Run, Close
+//	Serve ──▶ ListenLoops ───▶ for each listener a goroutine: open, Run, Close
 //	      ──▶ Ready
 //	ctx done ──▶ Stopping() is true, every loop is woken ──▶ each Run returns when it is finished
 //
@@ -69,7 +69,7 @@ func Serve(ctx context.Context, cfg servers.Config, nonblock bool, open func(*Ho
 	if err != nil {
 		return err
 	}
-	listeners, addr, err := sock.ListenShared(h.Addr, h.Loops, nonblock)
+	listeners, addr, err := sock.ListenLoops(h.Addr, h.Loops, h.ReusePort, nonblock)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,10 @@ func Listen(addr string, reusePort, nonblock bool) (int, *net.TCPAddr, error) {
 	if err != nil {
 		return -1, nil, os.NewSyscallError("socket", err)
 	}
-	bound, err := listenOn(fd, sa, reusePort)
+	bound, err := bind(fd, sa, reusePort)
+	if err == nil {
+		err = os.NewSyscallError("listen", unix.Listen(fd, Backlog))
+	}
 	if err != nil {
 		unix.Close(fd)
 		return -1, nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -63,32 +66,53 @@ func Listen(addr string, reusePort, nonblock bool) (int, *net.TCPAddr, error) {
 	return fd, bound, nil
 }
 
-func listenOn(fd int, sa unix.Sockaddr, reusePort bool) (*net.TCPAddr, error) {
-	if err := Tune(fd); err != nil {
-		return nil, err
+// Reserve holds addr for processes that listen on it with SO_REUSEPORT, so that it is theirs
+// before the first and after the last of them. The socket it returns does not listen, and so
+// gets no connections. The caller closes the descriptor.
+func Reserve(addr string) (int, *net.TCPAddr, error) {
+	sa, family, err := resolve(addr)
+	if err != nil {
+		return -1, nil, err
 	}
-	if reusePort {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-			return nil, os.NewSyscallError("setsockopt SO_REUSEPORT", err)
-		}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, os.NewSyscallError("socket", err)
+	}
+	bound, err := bind(fd, sa, true)
+	if err != nil {
+		unix.Close(fd)
+		return -1, nil, fmt.Errorf("reserve %s: %w", addr, err)
+	}
+	return fd, bound, nil
+}
+
+func bind(fd int, sa unix.Sockaddr, reusePort bool) (*net.TCPAddr, error) {
+	if err := prepare(fd, reusePort); err != nil {
+		return nil, err
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	if err := unix.Listen(fd, Backlog); err != nil {
-		return nil, os.NewSyscallError("listen", err)
-	}
 	return LocalAddr(fd)
+}
+
+// prepare sets all options of a listener to be.
+func prepare(fd int, reusePort bool) error {
+	if err := Tune(fd); err != nil || !reusePort {
+		return err
+	}
+	return os.NewSyscallError("setsockopt SO_REUSEPORT",
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 }
 
 // NetListen is Listen for models built on package net: the same options, set before bind,
 // and no keep-alive probes (package net would set them with four calls per connection).
-func NetListen(ctx context.Context, addr string) (net.Listener, error) {
+func NetListen(ctx context.Context, addr string, reusePort bool) (net.Listener, error) {
 	lc := net.ListenConfig{
 		KeepAlive: -1,
 		Control: func(_, _ string, c syscall.RawConn) error {
 			var tuneErr error
-			if err := c.Control(func(fd uintptr) { tuneErr = Tune(int(fd)) }); err != nil {
+			if err := c.Control(func(fd uintptr) { tuneErr = prepare(int(fd), reusePort) }); err != nil {
 				return err
 			}
 			return tuneErr

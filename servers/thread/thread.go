@@ -90,7 +90,7 @@ func Serve(ctx context.Context, cfg servers.Config) error {
 		cfg.Log.Info("a connection is a thread: more connections are refused", "threads", most, "limit", limit)
 		cfg.MaxConns = most
 	}
-	fd, addr, err := sock.Listen(cfg.Addr, false, false)
+	fd, addr, err := sock.Listen(cfg.Addr, cfg.ReusePort, false)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -80,6 +79,12 @@ type readyLine struct {
 	Model string `json:"model"`
 	Proto string `json:"proto"`
 	PID   int    `json:"pid"`
+	PIDs  []int  `json:"pids,omitempty"` // with --procs: the workers; PID is their parent
+}
+
+func announce(stdout io.Writer, opts *options, addr string, workers []int) {
+	line, _ := json.Marshal(readyLine{addr, opts.model.Name, opts.proto, os.Getpid(), workers})
+	fmt.Fprintf(stdout, "%s\n", line)
 }
 
 // serve runs the model until a signal.
@@ -89,10 +94,15 @@ func serve(opts *options, stdout, stderr io.Writer) error {
 			return unavailableError{opts.model.Name, err}
 		}
 	}
-	if err := prepareProcess(opts); err != nil {
-		return err
+	if opts.workerOf == 0 {
+		if err := checkFree(opts.cfg.Addr); err != nil {
+			return err
+		}
+		if opts.procs > 0 {
+			return supervise(opts, stdout, stderr)
+		}
 	}
-	if err := checkFree(opts.cfg.Addr); err != nil {
+	if err := prepareProcess(opts); err != nil {
 		return err
 	}
 	ctx, release := stopOnSignal(stderr)
@@ -102,11 +112,11 @@ func serve(opts *options, stdout, stderr io.Writer) error {
 	defer endProto()
 
 	cfg := opts.cfg
-	cfg.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opts.logLevel()}))
+	cfg.Log = opts.logger(stderr)
 	cfg.Protocol = opts.protocol(protoCtx)
-	cfg.Ready = func(a net.Addr) {
-		line, _ := json.Marshal(readyLine{a.String(), opts.model.Name, opts.proto, os.Getpid()})
-		fmt.Fprintf(stdout, "%s\n", line)
+	cfg.Ready = func(a net.Addr) { announce(stdout, opts, a.String(), nil) }
+	if cfg.ReusePort = opts.workerOf != 0; cfg.ReusePort && opts.model.Prefork {
+		cfg.Listener = inheritedListener()
 	}
 	return explain(opts.model.Serve(ctx, cfg), cfg.Addr)
 }
@@ -126,8 +136,8 @@ func prepareProcess(opts *options) error {
 			"(ulimit -Hn %d as root, or LimitNOFILE= in the unit), or ask for --max-conns %d",
 			opts.cfg.MaxConns, most, lim.Max, most, max(int64(lim.Max)-spareFDs, 1))
 	}
-	if opts.dieWithParent {
-		if err := dieWithParent(); err != nil {
+	if parent := opts.parent(); parent != 0 {
+		if err := dieWithParent(parent); err != nil {
 			return err
 		}
 	}
@@ -137,10 +147,16 @@ func prepareProcess(opts *options) error {
 // spareFDs is how many descriptors a server needs besides its connections.
 const spareFDs = 50
 
+// inheritedListener is the socket that a master has left for this process.
+func inheritedListener() *os.File {
+	unix.CloseOnExec(inherited)
+	_ = unix.SetNonblock(inherited, true) // os.NewFile looks: only then does the netpoller wait for it
+	return os.NewFile(inherited, "inherited listener")
+}
+
 // dieWithParent asks the kernel for SIGTERM when the parent dies, however it dies, so that a
 // killed benchmark leaves no server behind.
-func dieWithParent() error {
-	parent := os.Getppid()
+func dieWithParent(parent int) error {
 	result := make(chan error)
 	go func() {
 		// The request belongs to the thread that makes it, and ends with it. This one stays.

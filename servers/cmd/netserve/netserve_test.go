@@ -164,7 +164,7 @@ func TestWrongUse(t *testing.T) {
 	}{
 		{"", "--model is missing"},
 		{"--model gorutine", "did you mean goroutine?"},
-		{"--model qqqqqqqq", "there are goroutine, thread"},
+		{"--model qqqqqqqq", "there are goroutine, "},
 		{"--modle goroutine", "no flag --modle; did you mean --model?"},
 		{"-max-cons 3", "did you mean --max-conns?"},
 		{"--model goroutine --proto htpp", "did you mean http?"},

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,6 +27,8 @@ type options struct {
 	vectors       bool
 	verbose       bool
 	dieWithParent bool
+	procs         int // worker processes; 0: none, this one serves
+	workerOf      int // the pid of the master, if this is a worker
 	model         servers.Model
 	proto         string
 	cfg           servers.Config // without Protocol, Ready and Log
@@ -88,6 +92,8 @@ func (o *options) define() (modelName *string) {
 	number(&o.cfg.Offload, "offload", "handler workers; 0: handlers run where the bytes were read")
 	o.cfg.ReadSize = servers.DefaultReadSize
 	number(&o.cfg.ReadSize, "read-size", "bytes asked for by one read")
+	number(&o.procs, "procs", "worker processes that share the address, each with all of these; 0: none")
+	f.Var((*numberFlag)(&o.workerOf), "worker-of", "(internal) the `pid` of the master of this worker")
 	start("Bounds (of HTTP, but for the first; 0: none allowed)")
 	number(&o.cfg.MaxConns, "max-conns", "connections beyond this are refused; 0: no bound")
 	o.limits = proto.Limits{
@@ -138,6 +144,12 @@ func (o *options) check(modelName string, models []servers.Model) error {
 	if err != nil {
 		return fmt.Errorf("--addr %q: want host:port, as in 127.0.0.1:8080", o.cfg.Addr)
 	}
+	if o.procs > procsMax {
+		return fmt.Errorf("--procs is %d: want at most %d", o.procs, procsMax)
+	}
+	if o.procs == 0 && o.model.Prefork {
+		o.procs = runtime.GOMAXPROCS(0)
+	}
 	if host == "" { // loopback unless told otherwise; whoever wants the world says 0.0.0.0
 		host = "127.0.0.1"
 	}
@@ -166,12 +178,27 @@ func (o *options) checkTimes() error {
 	return nil
 }
 
-func (o *options) logLevel() slog.Level {
+func (o *options) logger(w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
 	if o.verbose {
-		return slog.LevelDebug
+		level = slog.LevelDebug
 	}
-	return slog.LevelWarn
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
+
+// parent is the process with which this one shall die; 0: none.
+func (o *options) parent() int {
+	switch {
+	case o.workerOf != 0:
+		return o.workerOf
+	case o.dieWithParent:
+		return os.Getppid()
+	}
+	return 0
+}
+
+// procsMax is against a slip of the finger: each process is a Go runtime.
+const procsMax = 1024
 
 // numberFlag is a count, with the suffixes people use for counts.
 type numberFlag int
