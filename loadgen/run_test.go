@@ -81,6 +81,9 @@ func testLoads(t *testing.T, engine string) {
 					t.Errorf("%d requests of %d kinds", n, len(s.Kinds))
 				}
 			}
+			if places := float64(p.Conns * max(p.Pipeline, 1)); s.Little.InFlight > places {
+				t.Errorf("%v requests in flight on average, on %v places", s.Little.InFlight, places)
+			}
 			due := float64(s.Requests.Scheduled)
 			if s.Plan.Arrival == ArrivalConstant && !near(due, p.Rate*0.1, 1) {
 				t.Errorf("%v requests scheduled in 0.1 s at %v/s", due, p.Rate)
@@ -110,6 +113,40 @@ func testChurnOpensExactlyAsManyConnections(t *testing.T, engine string) {
 	}
 	if s.Connect.Count != s.Connections.Opened {
 		t.Errorf("%d connect times for %d connections", s.Connect.Count, s.Connections.Opened)
+	}
+}
+
+// TestServerThatClosesAfterEachReply: that is its right, and no request is lost by it.
+func TestServerThatClosesAfterEachReply(t *testing.T) { onEveryEngine(t, testServerThatCloses) }
+
+func testServerThatCloses(t *testing.T, engine string) {
+	for name, reply := range map[string]string{
+		"announced": "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\nHello, World!",
+		"HTTP/1.0":  "HTTP/1.0 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!",
+		"no length": "HTTP/1.1 200 OK\r\n\r\nHello, World!",
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := serve(t, httpRule(thenCloses(reply)))
+			p := quick(srv, engine)
+			p.Proto, p.Rate = "http", 500
+			s := carryOut(t, p)
+			if s.Requests.OK != s.Requests.Scheduled || s.Connections.ClosedByPeer != s.Totals.OK {
+				t.Errorf("%+v, %+v", s.Requests, s.Connections)
+			}
+		})
+	}
+}
+
+func TestLittlesLawHolds(t *testing.T) {
+	srv := serve(t, echoRule(64, func(c *net.TCPConn, i int64, request []byte) bool {
+		time.Sleep(2 * time.Millisecond)
+		return returns(c, i, request)
+	}))
+	p := quick(srv, "epoll")
+	p.Duration, p.Warmup = 500*time.Millisecond, 100*time.Millisecond
+	s := carryOut(t, p)
+	if !near(s.Little.InFlight, 4, 0.4) || !near(s.Little.RateXTime, s.Little.InFlight, 0.4) {
+		t.Errorf("%+v", s.Little)
 	}
 }
 
