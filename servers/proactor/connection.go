@@ -16,8 +16,7 @@ type connection struct {
 	owed    *exchange     // nil: nothing is owed to the peer
 	life    life
 	fin     bool  // the peer has sent its last byte
-	bulk    bool  // the last receive was large: see receiving
-	stopped bool  // receive has been cancelled to stop reading
+	stopped bool  // receive has been cancelled, to stop reading
 	dropped uint8 // receives while lingering
 }
 
@@ -36,9 +35,10 @@ const (
 type exchange struct {
 	send    Op
 	job     offload.Job // the session, what it is fed, and the output
-	in      []byte      // what it is fed, where that must outlive the receive buffer
+	in      []byte      // a worker's copy of what it is fed
 	rest    []byte      // received meanwhile
 	working bool        // the job is with a worker
+	gathers bool        // more input comes at once, and its output joins what there is
 }
 
 // HEART
@@ -48,7 +48,6 @@ type exchange struct {
 // something is owed is set aside, and reading stops until that is sent.
 func (l *loop) received(op *Op, n int, err error) {
 	c := l.connection(op.Tag)
-	c.bulk = n >= l.bulk || n == 0 && c.bulk
 	switch {
 	case c.life == dead:
 		l.bury(c)
@@ -60,23 +59,28 @@ func (l *loop) received(op *Op, n int, err error) {
 		c.fin = true
 	case c.life == lingering:
 		l.drop(c)
-	case c.owed != nil:
+	case c.owed != nil && !c.owed.gathers:
 		c.owed.rest = append(c.owed.rest, op.Buf...)
 		l.read(c)
 	default:
-		l.feed(c, l.newExchange(c), op.Buf)
+		l.feed(c, op.Buf, op.Follow)
 	}
 }
 
-// feed lets the session think, here or on a worker, and has its answer sent.
-func (l *loop) feed(c *connection, x *exchange, in []byte) {
-	x.job.In, x.job.Out = in, x.job.Out[:0]
+// feed lets the session think, here or on a worker, and has its answer sent. When more input
+// follows at once, the answers to both are sent together.
+func (l *loop) feed(c *connection, in []byte, more bool) {
+	x := l.exchange(c)
+	x.job.In = in
 	if l.workers != nil {
 		l.offload(c, x)
 		return
 	}
 	x.job.Run()
-	l.answer(c)
+	x.gathers = more && x.job.Verdict == proto.Continue && len(x.job.Out) < proto.OutputBound
+	if !x.gathers {
+		l.answer(c)
+	}
 }
 
 // sent is the completion handler of a send: n bytes HAVE been sent.
@@ -114,14 +118,16 @@ func (l *loop) answer(c *connection) {
 func (l *loop) answered(c *connection) {
 	switch x := c.owed; {
 	case x.job.Verdict == proto.Again:
-		l.feed(c, x, nil)
+		x.job.Out = x.job.Out[:0]
+		l.feed(c, nil, false)
 	case x.job.Verdict == proto.Close:
 		l.close(c)
 	case x.job.Verdict == proto.Linger:
 		l.linger(c)
 	case len(x.rest) > 0:
-		x.in, x.rest = x.rest, x.in[:0]
-		l.feed(c, x, x.in)
+		in := x.rest
+		x.rest, x.job.Out = x.rest[:0], x.job.Out[:0]
+		l.feed(c, in, false)
 	default:
 		answered := len(x.job.Out) > 0
 		l.dropExchange(c)
@@ -137,9 +143,11 @@ func (l *loop) answered(c *connection) {
 // write has what is left of the output sent. If the next thing to do is to read, it reads
 // ahead: one system call then carries both the reply and the wait for the next request.
 func (l *loop) write(c *connection) {
-	send := &c.owed.send
-	send.Lazy = c.readsAhead()
-	l.p.Submit(send, Send)
+	kind := Send
+	if c.readsAhead() {
+		kind = SendLazily
+	}
+	l.p.Submit(&c.owed.send, kind)
 	l.touch(c, true)
 	l.read(c)
 }
@@ -151,25 +159,17 @@ func (c *connection) readsAhead() bool {
 	return !x.working && x.job.Verdict == proto.Continue && len(x.rest) == 0 && !c.fin
 }
 
-// read sees to it that the right receive is pending. Small messages: one operation that
-// completes again and again. Large ones: one for each, so that no more arrives than can be
-// sent, and the same few buffers are used again while they are in the cache.
+// read sees to it that a receive is pending, or that none is.
 func (l *loop) read(c *connection) {
 	op := &c.receive
-	many := op.Kind == ReceiveMany
 	switch wanted := c.life == lingering || c.owed == nil || c.readsAhead(); {
-	case !op.Pending && wanted && c.bulk:
+	case wanted && !op.Pending:
+		c.stopped = false
 		l.p.Submit(op, Receive)
-	case !op.Pending && wanted:
-		l.p.Submit(op, ReceiveMany)
-	case op.Pending && many && !c.stopped && (c.bulk || !wanted && len(c.owed.rest) >= l.bulk):
+	case !wanted && op.Pending && !c.stopped && len(c.owed.rest) >= l.enough:
 		c.stopped = true
 		l.p.Cancel(op)
-		return
-	default:
-		return
 	}
-	c.stopped = false
 }
 
 // phase says what the session waits for.

@@ -16,8 +16,8 @@ import (
 type loop struct {
 	*server
 	p        Proactor
-	accept   Op // the listener's
-	bulk     int
+	accept   Op  // the listener's
+	enough   int // bytes set aside for a connection after which it is read no more
 	slabs    []*[slabSize]connection
 	unused   []uint32 // tags of free places in the slabs
 	live     int      // connections that are not buried yet,
@@ -50,7 +50,7 @@ const (
 )
 
 func newLoop(s *server, p Proactor, listener int) *loop {
-	l := &loop{server: s, p: p, bulk: s.cfg.ReadSize / 2, start: time.Now()}
+	l := &loop{server: s, p: p, enough: s.cfg.ReadSize / 2, start: time.Now()}
 	l.timeouts = deadline.NewTable(deadline.Policy(s.cfg.Timeouts))
 	l.accept = Op{FD: int32(listener), Done: l.accepted}
 	l.onReceived, l.onSent = l.received, l.sent
@@ -147,8 +147,8 @@ func (l *loop) refuse(c *connection) {
 		l.close(c)
 		return
 	}
-	x := l.newExchange(c)
-	x.job.Out, x.job.Verdict = append(x.job.Out[:0], l.cfg.Protocol.Refusal...), proto.Linger
+	x := l.exchange(c)
+	x.job.Out, x.job.Verdict = append(x.job.Out, l.cfg.Protocol.Refusal...), proto.Linger
 	l.answer(c)
 }
 
@@ -157,9 +157,12 @@ func (l *loop) connection(tag uint32) *connection {
 	return &l.slabs[(tag-1)/slabSize][(tag-1)%slabSize]
 }
 
-// newExchange gives c what it needs to owe something.
-func (l *loop) newExchange(c *connection) *exchange {
-	var x *exchange
+// exchange returns what c needs to owe something.
+func (l *loop) exchange(c *connection) *exchange {
+	x := c.owed
+	if x != nil {
+		return x
+	}
 	if n := len(l.spare); n > 0 {
 		x, l.spare = l.spare[n-1], l.spare[:n-1]
 		l.spared -= x.size()
@@ -180,7 +183,8 @@ func (l *loop) dropExchange(c *connection) {
 	if x == nil || l.spared+x.size() > spareMax {
 		return
 	}
-	x.send.Buf, x.job.In, x.job.Session, x.rest = nil, nil, nil, x.rest[:0]
+	x.send.Buf, x.job.In, x.job.Session = nil, nil, nil
+	x.job.Out, x.rest = x.job.Out[:0], x.rest[:0]
 	l.spared += x.size()
 	l.spare = append(l.spare, x)
 }

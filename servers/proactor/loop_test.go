@@ -26,7 +26,7 @@ type script struct {
 }
 
 func name(op *Op) string {
-	return map[Kind]string{Accept: "accept", Receive: "receive", ReceiveMany: "receive", Send: "send"}[op.Kind]
+	return map[Kind]string{Accept: "accept", Receive: "receive", Send: "send", SendLazily: "send"}[op.Kind]
 }
 
 func (s *script) Submit(op *Op, kind Kind) {
@@ -168,22 +168,21 @@ func TestInputWhileOwedWaitsItsTurn(t *testing.T) {
 	s.want(t, "accept receive")
 }
 
-func TestLargeInputIsReceivedOnceForEach(t *testing.T) {
-	_, s, _ := newScripted(t, 7, echo)
-	s.receive("sixteen bytes ab", true)
-	if !slices.Equal(s.lost, []string{"receive"}) {
-		t.Fatalf("cancelled %q; want the many receives", s.lost)
+func TestAnswersToWhatComesTogetherAreSentTogether(t *testing.T) {
+	_, s, session := newScripted(t, 7, echo)
+	in := func(text string, follow bool) {
+		s.pending["receive"].Follow = follow
+		s.receive(text, true)
 	}
-	s.complete("receive", 0, unix.ECANCELED, false)
-	s.want(t, "accept receive send") // one is read ahead
-	if kind := s.pending["receive"].Kind; kind != Receive {
-		t.Errorf("kind %d is pending; want Receive", kind)
+	in("one ", true)
+	in("two ", true)
+	s.want(t, "accept receive")
+	in("three", false)
+	if got := s.sends(100); got != "one two three" || len(session.said) != 3 {
+		t.Errorf("sent %q, fed %q", got, session.said)
 	}
-	s.sends(100)
-	s.receive("small", false)
-	if kind := s.pending["receive"].Kind; kind != ReceiveMany {
-		t.Errorf("kind %d is pending; want ReceiveMany", kind)
-	}
+	in(strings.Repeat("x", proto.OutputBound), true) // enough: it does not wait
+	s.want(t, "accept receive send")
 }
 
 func TestVerdicts(t *testing.T) {

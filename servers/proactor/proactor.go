@@ -11,14 +11,15 @@ const (
 	// Accept completes for every connection that arrives at FD: n is the new descriptor, which
 	// is the handler's from then on. An error (EMFILE, say) ends it.
 	Accept Kind = iota + 1
-	// Receive completes once: with n bytes in Buf, or 0 at the end of the stream.
+	// Receive completes for bytes as they come, with n of them in Buf, and then 0 at the end of
+	// the stream. It ends with that, with an error, with ENOBUFS (all buffers are lent out:
+	// submit again), or for no reason but that it has brought a good deal already.
 	Receive
-	// ReceiveMany completes as Receive does, for as long as bytes come. It ends with the end of
-	// the stream, with an error, with ENOBUFS (all buffers are lent out: submit again), or
-	// for no reason at all.
-	ReceiveMany
 	// Send completes once: the first n bytes of Buf were taken, maybe not all of them.
 	Send
+	// SendLazily is Send for callers in no hurry: success may be told together with the next
+	// completion of anything, or RawWaitMax late.
+	SendLazily
 )
 
 // Op is an asynchronous operation: what is asked, and who is told. The caller owns it, usually
@@ -33,9 +34,9 @@ type Op struct {
 	FD  int32  // the descriptor it is about
 	Tag uint32 // the caller's own: tells its handler whose operation this is
 
-	// Lazy, of a Send: nobody is in a hurry to learn of its success, which may then be told
-	// together with the next completion of anything, or RawWaitMax late.
-	Lazy bool
+	// Follow, of a Receive: the next completion is this operation's too, it comes at once, and
+	// it brings bytes. So an answer may wait for it.
+	Follow bool
 
 	// Pending: in the backend's hands. It holds from Submit to the last completion. Inside Done
 	// it says whether further completions of this very submission will follow.
@@ -76,6 +77,7 @@ type Proactor interface {
 // Settings are what a server asks of any backend.
 type Settings struct {
 	BufferSize int // bytes of one receive buffer
+	ReceiveMax int // bytes after which a Receive ends, about, if the backend can count; 0: never
 	// RawWait bounds how long Complete may wait without telling the Go scheduler.
 	//
 	// Why behind its back: a thread that blocks for more than 20 µs in an ordinary system call

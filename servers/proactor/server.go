@@ -12,6 +12,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/offload"
+	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
 
@@ -73,7 +74,7 @@ func Serve(ctx context.Context, cfg servers.Config, open Backend) error {
 
 // serve is the life of one loop.
 func (s *server) serve(open Backend, listener int, opened chan<- *loop) error {
-	settings := Settings{BufferSize: s.cfg.ReadSize, RawWait: RawWaitMax}
+	settings := Settings{BufferSize: s.cfg.ReadSize, ReceiveMax: proto.OutputBound, RawWait: RawWaitMax}
 	if s.cfg.Offload > 0 || s.cfg.Loops > runtime.GOMAXPROCS(0) {
 		settings.RawWait = 0 // others need the processor while a loop waits
 	}

@@ -35,9 +35,11 @@ type turn struct {
 	err error
 }
 
-// acceptBatch is how many connections one readiness of a listener may bring: a storm of them
-// must not keep the others waiting.
-const acceptBatch = 64
+// How many connections, or full buffers, one readiness may bring before others have their turn.
+const (
+	acceptBatch  = 64
+	receiveBatch = 16
+)
 
 // New opens an emulated proactor.
 func New(s proactor.Settings) (*Proactor, error) {
@@ -59,7 +61,7 @@ func (p *Proactor) Submit(op *proactor.Op, kind proactor.Kind) {
 		panic("emulated: two operations of one direction on one descriptor")
 	}
 	*at = op
-	if kind == proactor.Send {
+	if kind >= proactor.Send {
 		p.queue = append(p.queue, turn{op: op})
 	} else {
 		st.want(st.interest | reactor.Readable)
@@ -145,7 +147,7 @@ func (p *Proactor) newStation(fd int) *station {
 
 // at returns where an operation of op's direction is pending.
 func (st *station) at(op *proactor.Op) **proactor.Op {
-	if op.Kind == proactor.Send {
+	if op.Kind >= proactor.Send {
 		return &st.out
 	}
 	return &st.in
@@ -225,18 +227,23 @@ func (st *station) accept(op *proactor.Op) {
 	}
 }
 
-// receive reads once.
+// receive reads, and reads on while its buffer is filled and what is answered is sent at once:
+// then more is likely there, and the memory is still in the cache.
 func (st *station) receive(op *proactor.Op) {
-	n, errno := sock.Recv(st.fd, st.p.buf)
-	if errno == unix.EAGAIN {
-		return // somebody else was faster; there will be another event
+	p, fd := st.p, st.fd
+	for full, times := true, 0; full && times < receiveBatch; times++ {
+		n, errno := sock.Recv(fd, p.buf)
+		if errno == unix.EAGAIN {
+			return
+		}
+		if n == 0 {
+			st.in = nil
+		}
+		op.Buf = p.buf[:n]
+		op.Complete(n, asError(errno), n > 0)
+		p.takeTurns()
+		full = n == len(p.buf) && p.stations[fd] == st && st.in == op && st.out == nil
 	}
-	more := op.Kind == proactor.ReceiveMany && n > 0
-	if !more {
-		st.in = nil
-	}
-	op.Buf = st.p.buf[:n]
-	op.Complete(n, asError(errno), more)
 }
 
 // send writes once, and waits for room if there is none.

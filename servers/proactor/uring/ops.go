@@ -20,7 +20,7 @@ const (
 
 // place is an operation's index in ops: its descriptor, and whether it sends.
 func place(op *proactor.Op) uint32 {
-	if op.Kind == proactor.Send {
+	if op.Kind >= proactor.Send {
 		return uint32(op.FD)<<1 | 1
 	}
 	return uint32(op.FD) << 1
@@ -113,10 +113,10 @@ func (p *Proactor) arm(op *proactor.Op) {
 		if !p.opt.NoMultishot {
 			e.Ioprio = ring.AcceptMultishot
 		}
-	case proactor.Receive, proactor.ReceiveMany:
+	case proactor.Receive:
 		p.prepareReceive(e, op)
-	case proactor.Send:
-		p.prepareSend(e, op, op.Lazy && !p.opt.NoQuietSends)
+	case proactor.Send, proactor.SendLazily:
+		p.prepareSend(e, op, op.Kind == proactor.SendLazily && !p.opt.NoQuietSends)
 	case hearBell:
 		e.Opcode = ring.OpRead
 		point(e, p.bell.Count[:])
@@ -142,10 +142,10 @@ func (p *Proactor) prepareReceive(e *ring.SQE, op *proactor.Op) {
 		return
 	}
 	e.Flags = ring.BufferSelect
-	if op.Kind == proactor.ReceiveMany && !p.opt.NoMultishot {
+	if !p.opt.NoMultishot {
 		e.Ioprio = ring.RecvMultishot
-		if !p.endless { // or a peer could make us receive what all buffers hold, in one turn
-			e.OptLen = uint32(p.opt.BufferSize)
+		if !p.endless { // or one peer could fill all buffers in one turn
+			e.OptLen = uint32(p.opt.ReceiveMax)
 		}
 	}
 }
@@ -229,18 +229,17 @@ func (p *Proactor) completed(c ring.CQE) {
 	switch {
 	case op.Mark&quietly != 0: // it came too late for settle: the queue had been full
 		p.failedQuietly(c)
-	case err == unix.EINVAL && op.Kind == proactor.ReceiveMany && !p.endless:
+	case err == unix.EINVAL && op.Kind == proactor.Receive && !p.endless && op.Mark&closing == 0:
 		p.endless = true // the kernel does not know the bound
-		p.delist(op)
 		p.arm(op)
 	case c.Flags&ring.HasBuffer != 0:
 		id := uint16(c.Flags >> ring.BufferShift)
-		op.Buf = p.buffers.Take(id, n)
+		op.Buf, op.Follow = p.buffers.Take(id, n), p.follows(c)
 		p.complete(op, n, err, c.Flags&ring.More != 0)
 		if c.Flags&ring.BufferMore == 0 {
 			p.buffers.GiveBack(id)
 		}
-	case p.buffers == nil && (op.Kind == proactor.Receive || op.Kind == proactor.ReceiveMany):
+	case p.buffers == nil && op.Kind == proactor.Receive:
 		buf := op.Buf
 		op.Buf = buf[:n]
 		p.complete(op, n, err, false)
@@ -248,6 +247,15 @@ func (p *Proactor) completed(c ring.CQE) {
 	default:
 		p.complete(op, n, err, c.Flags&ring.More != 0)
 	}
+}
+
+// follows reports whether the next completion of this turn brings more of the same stream.
+func (p *Proactor) follows(c ring.CQE) bool {
+	if p.left == 0 {
+		return false
+	}
+	next := p.ring.Peek(0)
+	return next.UserData == c.UserData && next.Flags&ring.HasBuffer != 0 && next.Res > 0
 }
 
 // complete tells the handler, unless the proactor is being closed.

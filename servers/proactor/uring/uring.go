@@ -48,9 +48,10 @@ type Proactor struct {
 
 	endless bool // the kernel cannot bound what one receive brings in all
 
-	fresh  bool  // the last Complete found something: more is likely soon
-	closed bool  // no handler runs any more
-	broken error // an entry could not be submitted
+	left   uint32 // completions of this turn that are still to be taken
+	fresh  bool   // the last Complete found something: more is likely soon
+	closed bool   // no handler runs any more
+	broken error  // an entry could not be submitted
 
 	bell    ring.Bell
 	hearing proactor.Op // the pending read of the bell
@@ -73,6 +74,7 @@ func New(opt Options) (*Proactor, error) {
 	}
 	p := &Proactor{opt: opt, ring: r}
 	p.opt.NoMultishot = opt.NoMultishot || !r.HasMultishot()
+	p.endless = p.opt.NoMultishot || opt.NoProvidedBuffers || opt.ReceiveMax == 0
 	p.opt.NoQuietSends = opt.NoQuietSends || !r.CanSkipSuccess()
 	if err := errors.Join(p.provideBuffers(), p.bell.Hang()); err != nil {
 		p.Close()
@@ -150,9 +152,10 @@ func (p *Proactor) Complete(wait time.Duration) error {
 		return p.broken
 	}
 	p.settle()
-	n := p.ring.Filled()
-	p.fresh = n > 0
-	for ; n > 0; n-- {
+	p.left = p.ring.Filled()
+	p.fresh = p.left > 0
+	for p.left > 0 {
+		p.left--
 		p.completed(p.ring.Take())
 	}
 	return p.broken

@@ -78,7 +78,7 @@ func TestRemedyNamesTheCause(t *testing.T) {
 func open(t *testing.T, opt Options) (p *Proactor, fd, peer int) {
 	t.Helper()
 	skipIfForbidden(t)
-	opt.Settings = proactor.Settings{BufferSize: 1024}
+	opt.Settings = proactor.Settings{BufferSize: 1024, ReceiveMax: 4096}
 	p, err := New(opt)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestReceivesWithoutBoundWhereThereIsNone(t *testing.T) {
 		}
 		got += string(op.Buf[:n])
 	}}
-	op.Begin(proactor.ReceiveMany)
+	op.Begin(proactor.Receive)
 	p.enlist(&op) // as Submit does, without an entry for the kernel
 	refused := userData(&op)
 	p.completed(ring.CQE{UserData: refused, Res: -int32(unix.EINVAL)})
@@ -144,7 +144,7 @@ func TestQuietFailureBehindAnOverflow(t *testing.T) {
 		}
 		unix.Close(pair[1]) // so that every send fails
 		defer unix.Close(pair[0])
-		ops[i] = proactor.Op{FD: int32(pair[0]), Buf: []byte("x"), Lazy: true}
+		ops[i] = proactor.Op{FD: int32(pair[0]), Buf: []byte("x")}
 		ops[i].Done = func(_ *proactor.Op, _ int, err error) {
 			if err == nil {
 				succeeded++
@@ -154,7 +154,7 @@ func TestQuietFailureBehindAnOverflow(t *testing.T) {
 		}
 	}
 	for i := range ops {
-		p.Submit(&ops[i], proactor.Send)
+		p.Submit(&ops[i], proactor.SendLazily)
 	}
 	if p.enter(0, 0); !p.ring.Overflowed() {
 		t.Fatal("the queue did not overflow: this test tests nothing")
@@ -201,7 +201,7 @@ func TestDescriptorClosedAfterItsLastCompletion(t *testing.T) {
 	defer p.Close()
 	completed := false
 	op := proactor.Op{FD: int32(fd), Done: func(*proactor.Op, int, error) { completed = true }}
-	p.Submit(&op, proactor.ReceiveMany)
+	p.Submit(&op, proactor.Receive)
 	p.enter(0, 0)
 	p.CloseFD(fd)
 	p.enter(0, 0) // the cancellation is carried out; its completion stays in the queue
