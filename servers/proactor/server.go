@@ -38,7 +38,7 @@ func Serve(ctx context.Context, cfg servers.Config, open Backend) error {
 		s.workers = offload.New(cfg.Offload)
 		defer s.workers.Close()
 	}
-	listeners, addr, err := sock.ListenShared(cfg.Addr, cfg.Loops, false)
+	listeners, addr, err := sock.ListenLoops(cfg.Addr, cfg.Loops, cfg.ReusePort, false)
 	if err != nil {
 		return err
 	}
