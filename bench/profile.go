@@ -32,9 +32,10 @@ type Group struct {
 
 // Profile is a named set of groups.
 type Profile struct {
-	Name   string
-	About  string // one line for --help
-	Groups []Group
+	Name     string
+	About    string // one line for --help
+	Groups   []Group
+	Variants bool // plan the variants of the models, too
 }
 
 // ms spells a timing in milliseconds.
@@ -51,7 +52,7 @@ func ms(settle, warmup, window int) Timing {
 func Profiles() []Profile {
 	both, http := []string{"echo", "http"}, []string{"http"}
 	return []Profile{
-		{"smoke", "does everything start, answer and stop? a few seconds; its figures mean nothing", []Group{
+		{Name: "smoke", About: "does everything start, answer and stop? a few seconds; its figures mean nothing", Groups: []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{1, 10},
 				Blocks: 2, Timing: ms(10, 20, 50),
@@ -61,7 +62,7 @@ func Profiles() []Profile {
 				Blocks: 1, Timing: ms(0, 20, 50),
 			},
 		}},
-		{"quick", "every model and workload once, under 90 seconds; no intervals", []Group{
+		{Name: "quick", About: "every model and workload once, under 90 seconds; no intervals", Groups: []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{100, 1000},
 				Blocks: 1, Timing: ms(60, 150, 300),
@@ -79,8 +80,15 @@ func Profiles() []Profile {
 				Blocks: 1, Timing: ms(20, 150, 300),
 			},
 		}},
-		{"default", "1 to 10,000 connections, latency ladder, cost; under 12 minutes on 2 cores", defaultGroups()},
-		{"c10k", "ten thousand connections: all active, and 99 in 100 idle", []Group{
+		{
+			Name:  "default",
+			About: "1 to 10,000 connections, latency ladder, cost; under 12 minutes on 2 cores", Groups: defaultGroups(),
+		},
+		{
+			Name: "family", About: "the family tree: the price of idle connections, variants included",
+			Groups: familyGroups(), Variants: true,
+		},
+		{Name: "c10k", About: "ten thousand connections: all active, and 99 in 100 idle", Groups: []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{10000}, RampPerS: 5000,
 				Blocks: 5, Timing: ms(500, 1000, 2000),
@@ -90,7 +98,7 @@ func Profiles() []Profile {
 				Blocks: 5, Timing: ms(500, 500, 1000),
 			},
 		}},
-		{"full", "every axis, long windows, twelve blocks: hours", fullGroups()},
+		{Name: "full", About: "every axis, long windows, twelve blocks: hours", Groups: fullGroups(), Variants: true},
 	}
 }
 
@@ -122,6 +130,19 @@ func defaultGroups() []Group {
 			Blocks: 3, Timing: ms(20, 200, 350),
 		},
 	}
+}
+
+// familyGroups hold the active load and let the idle connections grow: what is asked about is
+// whether a wait costs by the ready connections, or by all of them.
+func familyGroups() []Group {
+	var groups []Group
+	for _, idle := range []int{0, 900, 9900} {
+		groups = append(groups, Group{
+			Workload: Mixed, Topology: Shared, Protos: []string{"echo"}, Conns: []int{100}, Idle: idle,
+			Blocks: 5, Timing: ms(100, 150, 300),
+		})
+	}
+	return groups
 }
 
 func fullGroups() []Group {

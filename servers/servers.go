@@ -40,6 +40,9 @@ type Model struct {
 	Family    Family   // who waits, and how
 	Protocols []string // names this model serves; nil means every protocol of package proto
 	Card      Card     // what a reader must know before comparing this model with another
+	// VariantOf names the model that this one varies to teach one idea; "": it stands for
+	// itself, and belongs to the default comparison.
+	VariantOf string
 	// KnownLimits lists the contract cases that a foreign library cannot pass and that cannot
 	// be mended from outside. Models of our own never have any.
 	KnownLimits []KnownLimit
@@ -47,6 +50,8 @@ type Model struct {
 	// it with the parent's other children (Config.Listener). netserve runs it so, with a process
 	// for each CPU unless --procs says otherwise.
 	Prefork bool
+	// Spins: it uses whole processors also while there is nothing to do.
+	Spins bool
 	// Available says why the model cannot run on this machine; nil func or nil error: it can.
 	Available func() error
 	// Serve runs until ctx is done, then stops accepting, finishes what is in flight within

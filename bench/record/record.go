@@ -115,6 +115,7 @@ type Config struct {
 type ModelInfo struct {
 	Name        string            `json:"name"`
 	Family      string            `json:"family"`
+	VariantOf   string            `json:"variant_of,omitempty"` // the model it varies; in no default plan
 	Summary     string            `json:"summary"`
 	Protocols   []string          `json:"protocols"`
 	Available   bool              `json:"available"`

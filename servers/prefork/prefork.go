@@ -66,10 +66,11 @@ import (
 // Model is the entry in the registry.
 func Model() servers.Model {
 	return servers.Model{
-		Name:    "prefork",
-		Summary: "processes that share one listening socket, in each a goroutine per connection",
-		Family:  servers.Blocking,
-		Prefork: true,
+		Name:      "prefork",
+		Summary:   "processes that share one listening socket, in each a goroutine per connection",
+		Family:    servers.Blocking,
+		Prefork:   true,
+		VariantOf: "goroutine",
 		Card: servers.Card{
 			Loops:   "a process per CPU, each with a Go scheduler and a hidden epoll instance",
 			Buffers: "a read buffer per connection, for its life, recycled between connections of a process",

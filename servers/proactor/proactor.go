@@ -52,7 +52,8 @@ type Op struct {
 type CompletionHandler func(op *Op, n int, err error)
 
 // Proactor carries out operations and tells their handlers. The goroutine that opened it makes
-// every call; only Wake may come from any other. There is at most one operation of each direction (Accept and Receive, or Send) per descriptor at a time.
+// every call; only Wake may come from any other. There is at most one operation of each direction
+// (Accept and Receive, or Send) per descriptor at a time.
 type Proactor interface {
 	// Submit starts op. It never completes inside the call: a handler that submits is not
 	// called again before it has returned, and no chain of completions deepens the stack.

@@ -185,8 +185,13 @@ func (s *session) plan(opt runOptions) error {
 	if err != nil {
 		return err
 	}
+	variants := map[string]bool{} // shown by the profile that is about them, or when asked for
+	for _, m := range s.env.Models {
+		variants[m.Name] = m.VariantOf != "" && !profile.Variants && opt.models == nil
+	}
 	s.matrix = full.Keep(func(step bench.Step) bool {
-		return chosen(opt.models, step.Cell.Model) && chosen(opt.workloads, step.Cell.Workload)
+		return !variants[step.Cell.Model] &&
+			chosen(opt.models, step.Cell.Model) && chosen(opt.workloads, step.Cell.Workload)
 	})
 	if !s.place.Apart() {
 		s.matrix = s.matrix.OnOneCPU()

@@ -14,6 +14,7 @@ import (
 type row struct {
 	Name        string               `json:"name"`
 	Family      servers.Family       `json:"family"`
+	VariantOf   string               `json:"variant_of,omitempty"`
 	Summary     string               `json:"summary"`
 	Protocols   []string             `json:"protocols"`
 	Available   bool                 `json:"available"`
@@ -67,7 +68,7 @@ func casesOf(limits []servers.KnownLimit) string {
 
 func rowOf(m servers.Model) row {
 	r := row{
-		Name: m.Name, Family: m.Family, Summary: m.Summary, Protocols: m.Protocols,
+		Name: m.Name, Family: m.Family, VariantOf: m.VariantOf, Summary: m.Summary, Protocols: m.Protocols,
 		Available: true, Card: m.Card, KnownLimits: m.KnownLimits,
 	}
 	if r.Protocols == nil {
