@@ -247,24 +247,38 @@ func testErrorClasses(t *testing.T, engine string) {
 		{"echo: FIN instead of a reply", "echo", "", echoRule(size, thenCloses("")), "eof"},
 		{"echo: RST instead of a reply", "echo", "", echoRule(size, resets), "reset"},
 		{"http: garbage", "http", "", httpRule(says("\x16\x03\x01 what?\r\n\r\n")), "malformed"},
-		{"http: other body", "http", "",
+		{
+			"http: other body", "http", "",
 			httpRule(says("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, Wurld!")),
-			"wrong-body"},
-		{"http: short body", "http", "", httpRule(says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello")),
-			"wrong-body"},
-		{"http: half a body, then FIN", "http", "", httpRule(thenCloses(helloReply[:len(helloReply)-3])),
-			"truncated"},
+			"wrong-body",
+		},
+		{
+			"http: short body", "http", "", httpRule(says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello")),
+			"wrong-body",
+		},
+		{
+			"http: half a body, then FIN", "http", "", httpRule(thenCloses(helloReply[:len(helloReply)-3])),
+			"truncated",
+		},
 		{"http: half a head, then FIN", "http", "", httpRule(thenCloses(helloReply[:20])), "truncated"},
 		{"http: FIN instead of a reply", "http", "", httpRule(thenCloses("")), "eof"},
 		{"http: RST instead of a reply", "http", "", httpRule(resets), "reset"},
-		{"http: 301", "http", "", httpRule(says("HTTP/1.1 301 x\r\nContent-Length: 0\r\n\r\n")),
-			"status-3xx"},
-		{"http: 404", "http", "", httpRule(says("HTTP/1.1 404 x\r\nContent-Length: 2\r\n\r\nno")),
-			"status-4xx"},
-		{"http: 500", "http", "/echo", httpRule(says("HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n")),
-			"status-5xx"},
-		{"http: the request back", "http", "", httpRule(says("GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
-			"malformed"},
+		{
+			"http: 301", "http", "", httpRule(says("HTTP/1.1 301 x\r\nContent-Length: 0\r\n\r\n")),
+			"status-3xx",
+		},
+		{
+			"http: 404", "http", "", httpRule(says("HTTP/1.1 404 x\r\nContent-Length: 2\r\n\r\nno")),
+			"status-4xx",
+		},
+		{
+			"http: 500", "http", "/echo", httpRule(says("HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n")),
+			"status-5xx",
+		},
+		{
+			"http: the request back", "http", "", httpRule(says("GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
+			"malformed",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := serve(t, c.handle)

@@ -52,6 +52,7 @@ type verdict struct {
 func (v *verdict) suspect(fires bool, format string, args ...any) {
 	v.add(fires, Suspect, format, args)
 }
+
 func (v *verdict) invalid(fires bool, format string, args ...any) {
 	v.add(fires, Invalid, format, args)
 }

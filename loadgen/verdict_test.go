@@ -16,8 +16,10 @@ func flawless(rate float64) facts {
 		arrival = ArrivalConstant
 	}
 	s := Summary{
-		Plan: Plan{Proto: "echo", Size: 10, Rate: rate, Arrival: arrival, Duration: 10 * time.Second,
-			Loops: 1},
+		Plan: Plan{
+			Proto: "echo", Size: 10, Rate: rate, Arrival: arrival, Duration: 10 * time.Second,
+			Loops: 1,
+		},
 		ElapsedS: 10,
 		Requests: Requests{Scheduled: 10_000, Sent: 10_000, OK: 10_000, Errors: map[string]uint64{}},
 		Response: Latency{Count: 10_000, P50: 100_000, P99: 400_000},
@@ -130,8 +132,10 @@ func TestMix(t *testing.T) {
 	if !slices.Equal(whole, parts) {
 		t.Error("two loops choose other requests than one")
 	}
-	for _, bad := range []string{"/", "/:", "/:x", ":5", "/:0", "/:-1", "/:1,",
-		strings.Repeat("/:1,", 40) + "/:1"} {
+	for _, bad := range []string{
+		"/", "/:", "/:x", ":5", "/:0", "/:-1", "/:1,",
+		strings.Repeat("/:1,", 40) + "/:1",
+	} {
 		if _, err := (Plan{Mix: bad}).mix(); err == nil || !strings.Contains(err.Error(), "--mix") {
 			t.Errorf("mix %q: %v", bad, err)
 		}

@@ -21,10 +21,14 @@ func TestCheckNamesLimitAndRemedy(t *testing.T) {
 	}{
 		{"fits", nil, Need{Conns: 10_000, Spare: 64, Sources: 1}, nil},
 		{"just fits", nil, Need{Conns: 19_936, Spare: 64, Sources: 1}, nil},
-		{"descriptors", nil, Need{Conns: 19_937, Spare: 64, Sources: 1},
-			[]string{"20001", "20000", "ulimit -n 20001"}},
 		{
-			"ports", func(l *Limits) { l.Nofile = 1 << 20 }, Need{Conns: 30_000, Sources: 1},
+			"descriptors", nil,
+			Need{Conns: 19_937, Spare: 64, Sources: 1},
+			[]string{"20001", "20000", "ulimit -n 20001"},
+		},
+		{
+			"ports", func(l *Limits) { l.Nofile = 1 << 20 },
+			Need{Conns: 30_000, Sources: 1},
 			[]string{"ip_local_port_range 32768-60999", "28232", "--sources 2"},
 		},
 		{"more sources", func(l *Limits) { l.Nofile = 1 << 20 }, Need{Conns: 30_000, Sources: 2}, nil},
@@ -59,7 +63,11 @@ func TestSourcesFor(t *testing.T) {
 		churn bool
 		want  int
 	}{
-		{1, false, 1}, {20_000, false, 1}, {22_000, false, 2}, {100_000, false, 5}, {1, true, 16},
+		{1, false, 1},
+		{20_000, false, 1},
+		{22_000, false, 2},
+		{100_000, false, 5},
+		{1, true, 16},
 		{10_000_000, false, 254},
 	} {
 		if got := l.SourcesFor(c.conns, c.churn); got != c.want {

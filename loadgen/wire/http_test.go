@@ -25,8 +25,10 @@ func TestReplies(t *testing.T) {
 	}{
 		{"content-length", "/", ok + "Content-Length: 13\r\n\r\n" + hello, []step{good}},
 		{"odd case and spaces", "/", ok + "cOnTent-lenGth:\t 13 \r\nX: y\r\n\r\n" + hello, []step{good}},
-		{"same length twice", "/", ok + "Content-Length: 13\r\nContent-Length: 13\r\n\r\n" + hello,
-			[]step{good}},
+		{
+			"same length twice", "/", ok + "Content-Length: 13\r\nContent-Length: 13\r\n\r\n" + hello,
+			[]step{good},
+		},
 		{"two replies", "/", strings.Repeat(ok+"Content-Length: 13\r\n\r\n"+hello, 2), []step{good, good}},
 		{"empty reason", "/", "HTTP/1.1 200 \r\nContent-Length: 13\r\n\r\n" + hello, []step{good}},
 		{"interim reply first", "/", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok +
@@ -35,43 +37,61 @@ func TestReplies(t *testing.T) {
 			"0\r\n\r\n", []step{good}},
 		{"chunked, hexadecimal, trailers", "/", ok + "Transfer-Encoding: Chunked\r\n\r\n00D\r\n" + hello +
 			"\r\n000\r\nA: b\r\nC: d\r\n\r\n", []step{good}},
-		{"chunked, twice", "/",
+		{
+			"chunked, twice", "/",
 			strings.Repeat(ok+"Transfer-Encoding: chunked\r\n\r\nd\r\n"+hello+"\r\n0\r\n\r\n", 2),
-			[]step{good, good}},
+			[]step{good, good},
+		},
 		{"until close", "/", ok + "\r\n" + hello, []step{last}},
-		{"connection: close", "/", ok + "Connection: close\r\nContent-Length: 13\r\n\r\n" + hello,
-			[]step{last}},
+		{
+			"connection: close", "/", ok + "Connection: close\r\nContent-Length: 13\r\n\r\n" + hello,
+			[]step{last},
+		},
 		{"HTTP/1.0", "/", "HTTP/1.0 200 OK\r\nContent-Length: 13\r\n\r\n" + hello, []step{last}},
-		{"HTTP/1.0 kept", "/",
+		{
+			"HTTP/1.0 kept", "/",
 			"HTTP/1.0 200 OK\r\nConnection: x, Keep-Alive\r\nContent-Length: 13\r\n\r\n" + hello,
-			[]step{good}},
+			[]step{good},
+		},
 		{"bytes", "/bytes/30", ok + "Content-Length: 30\r\n\r\nabcdefghijklmnopqrstuvwxyzabcd", []step{good}},
 		{"no bytes", "/bytes/0", ok + "Content-Length: 0\r\n\r\n", []step{good}},
 		{"other target", "/what", ok + "Content-Length: 3\r\n\r\nabc", []step{good}},
-		{"204", "/what", "HTTP/1.1 204 No Content\r\n\r\n" + ok + "Content-Length: 0\r\n\r\n",
-			[]step{good, good}},
+		{
+			"204", "/what", "HTTP/1.1 204 No Content\r\n\r\n" + ok + "Content-Length: 0\r\n\r\n",
+			[]step{good, good},
+		},
 
 		{"wrong byte", "/", ok + "Content-Length: 13\r\n\r\nHello, world!", []step{wrong}},
 		{"too short", "/", ok + "Content-Length: 12\r\n\r\nHello, World", []step{wrong}},
 		{"too long", "/", ok + "Content-Length: 14\r\n\r\nHello, World!!", []step{wrong}},
 		{"empty", "/", ok + "Content-Length: 0\r\n\r\n", []step{wrong}},
 		{"204 where a body belongs", "/", "HTTP/1.1 204 No Content\r\n\r\n", []step{wrong}},
-		{"bytes out of step", "/bytes/30", ok + "Content-Length: 30\r\n\r\nabcdefghijklmnopqrstuvwxyaabcd",
-			[]step{wrong}},
-		{"wrong, then right", "/",
+		{
+			"bytes out of step", "/bytes/30", ok + "Content-Length: 30\r\n\r\nabcdefghijklmnopqrstuvwxyaabcd",
+			[]step{wrong},
+		},
+		{
+			"wrong, then right", "/",
 			ok + "Content-Length: 2\r\n\r\nno" + ok + "Content-Length: 13\r\n\r\n" + hello,
-			[]step{wrong, good}},
-		{"404 with a body", "/", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\noops",
-			[]step{{o: Status4xx}}},
-		{"500 chunked", "/", "HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
-			[]step{{o: Status5xx}}},
+			[]step{wrong, good},
+		},
+		{
+			"404 with a body", "/", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\noops",
+			[]step{{o: Status4xx}},
+		},
+		{
+			"500 chunked", "/", "HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+			[]step{{o: Status5xx}},
+		},
 		{"304", "/", "HTTP/1.1 304 Not Modified\r\n\r\n", []step{{o: Status3xx}}},
 		{"101", "/", "HTTP/1.1 101 Switching Protocols\r\n\r\n", []step{{o: Status1xx}}},
 		{"half a head", "/", ok + "Content-", []step{truncated}},
 		{"half a body", "/", ok + "Content-Length: 13\r\n\r\nHello", []step{truncated}},
 		{"half a chunk", "/", ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nHel", []step{truncated}},
-		{"no last chunk", "/", ok + "Transfer-Encoding: chunked\r\n\r\nd\r\n" + hello + "\r\n",
-			[]step{truncated}},
+		{
+			"no last chunk", "/", ok + "Transfer-Encoding: chunked\r\n\r\nd\r\n" + hello + "\r\n",
+			[]step{truncated},
+		},
 		{"nothing", "/", "", nil},
 
 		{"garbage", "/", "SSH-2.0-OpenSSH\r\n\r\n", []step{bad}},
@@ -88,19 +108,27 @@ func TestReplies(t *testing.T) {
 		{"endless length", "/", ok + "Content-Length: 99999999999999999999\r\n\r\n", []step{bad}},
 		{"list of lengths", "/", ok + "Content-Length: 13, 13\r\n\r\n", []step{bad}},
 		{"two lengths", "/", ok + "Content-Length: 13\r\nContent-Length: 14\r\n\r\n", []step{bad}},
-		{"length and coding", "/", ok + "Content-Length: 13\r\nTransfer-Encoding: chunked\r\n\r\n",
-			[]step{bad}},
-		{"coding in HTTP/1.0", "/", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-			[]step{bad}},
+		{
+			"length and coding", "/", ok + "Content-Length: 13\r\nTransfer-Encoding: chunked\r\n\r\n",
+			[]step{bad},
+		},
+		{
+			"coding in HTTP/1.0", "/", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			[]step{bad},
+		},
 		{"other coding", "/", ok + "Transfer-Encoding: gzip, chunked\r\n\r\n", []step{bad}},
 		{"no chunk size", "/", ok + "Transfer-Encoding: chunked\r\n\r\n\r\nHello", []step{bad}},
 		{"bad chunk size", "/", ok + "Transfer-Encoding: chunked\r\n\r\n5g\r\nHello", []step{bad}},
-		{"endless chunk size", "/", ok + "Transfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
-			[]step{bad}},
+		{
+			"endless chunk size", "/", ok + "Transfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
+			[]step{bad},
+		},
 		{"chunk longer than said", "/", ok + "Transfer-Encoding: chunked\r\n\r\n4\r\nHello\r\n", []step{bad}},
 		{"chunk without line end", "/", ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nHello\n", []step{bad}},
-		{"trailer with lone line feed", "/", ok + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n",
-			[]step{bad}},
+		{
+			"trailer with lone line feed", "/", ok + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\n\r\n",
+			[]step{bad},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := mustNew(t, Spec{Proto: "http", Host: "h", Paths: []string{"/unused", c.path}})
@@ -134,8 +162,10 @@ func TestFloodsAreBounded(t *testing.T) {
 }
 
 func TestRequestsAreWhatAServerReads(t *testing.T) {
-	d := mustNew(t, Spec{Proto: "http", Host: "host:1", Paths: []string{"/", "/echo"}, Size: 1000,
-		Pipeline: 3})
+	d := mustNew(t, Spec{
+		Proto: "http", Host: "host:1", Paths: []string{"/", "/echo"}, Size: 1000,
+		Pipeline: 3,
+	})
 	var s State
 	d.Start(&s, 0)
 	stream := written(t, d, &s, 0, 3, 10) + written(t, d, &s, 1, 3, 10)
