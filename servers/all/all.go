@@ -14,6 +14,9 @@ import (
 	"iomodels/servers/proactor/emulated"
 	"iomodels/servers/proactor/uring"
 	"iomodels/servers/reactor"
+	"iomodels/servers/reactor/poll"
+	"iomodels/servers/reactor/pool"
+	"iomodels/servers/reactor/spin"
 	"iomodels/servers/thread"
 )
 
@@ -25,6 +28,9 @@ func Models() []servers.Model {
 		thread.Model(),
 		reactor.Model(),
 		reactor.EdgeModel(),
+		pool.Model(),
+		poll.Model(),
+		spin.Model(),
 		uring.Model(),
 		emulated.Model(),
 		libgnet.Model(),

@@ -62,7 +62,7 @@ func Serve(ctx context.Context, cfg servers.Config, l Listener, spawn func(func(
 	}
 	if cfg.Offload > 0 {
 		s.pool = offload.New(cfg.Offload)
-		defer s.pool.Close()
+		defer func() { s.pool.Close(); cfg.Log.Info("handler pool", "queue", s.pool.Stats()) }()
 	}
 	defer context.AfterFunc(ctx, l.Stop)()
 	cfg.Ready(l.Addr())

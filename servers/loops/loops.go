@@ -75,7 +75,7 @@ func Serve(ctx context.Context, cfg servers.Config, nonblock bool, open func(*Ho
 	}
 	if h.Offload > 0 {
 		h.Pool = offload.New(h.Offload)
-		defer h.Pool.Close()
+		defer func() { h.Pool.Close(); h.Log.Info("handler pool", "queue", h.Pool.Stats()) }()
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

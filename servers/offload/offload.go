@@ -25,6 +25,7 @@ package offload
 
 import (
 	"sync"
+	"time"
 
 	"iomodels/servers/proto"
 )
@@ -43,7 +44,8 @@ type Job struct {
 	// Close: one broken connection must not end the server.
 	Panic any
 
-	next     *Job          // in the pool's queue
+	next     *Job          // in the pool's queue,
+	since    time.Duration // and there since then, by the pool's clock
 	finished chan struct{} // for Do; made once
 }
 
@@ -66,12 +68,17 @@ type Pool struct {
 	tail    *Job
 	closed  bool
 	workers sync.WaitGroup
+
+	begin time.Time
+	depth int   // of the queue
+	stats Stats // but for Lifetime
 }
 
 // New starts a pool; workers must be at least 1. Close it when every submitter is done.
 func New(workers int) *Pool {
-	p := &Pool{}
+	p := &Pool{begin: time.Now()}
 	p.some.L = &p.mu
+	p.stats.Workers = workers
 	for range workers {
 		p.workers.Go(p.work)
 	}
@@ -80,6 +87,7 @@ func New(workers int) *Pool {
 
 // Submit queues j and returns at once. After Close the job is not run; see Close.
 func (p *Pool) Submit(j *Job) {
+	j.since = time.Since(p.begin)
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -92,6 +100,8 @@ func (p *Pool) Submit(j *Job) {
 		p.tail.next = j
 	}
 	p.tail = j
+	p.depth++
+	p.stats.Deepest = max(p.stats.Deepest, p.depth)
 	p.mu.Unlock()
 	p.some.Signal()
 }
@@ -113,7 +123,7 @@ func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
 	queued := p.head
-	p.head, p.tail = nil, nil
+	p.head, p.tail, p.depth = nil, nil, 0
 	p.mu.Unlock()
 	p.some.Broadcast()
 	for queued != nil {
@@ -146,6 +156,11 @@ func (p *Pool) take() *Job {
 	j := p.head
 	if j != nil {
 		p.head, j.next = j.next, nil
+		p.depth--
+		waited := time.Since(p.begin) - j.since
+		p.stats.Jobs++
+		p.stats.Waited += waited
+		p.stats.Longest = max(p.stats.Longest, waited)
 	}
 	return j
 }

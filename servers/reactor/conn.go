@@ -10,6 +10,7 @@ import (
 	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
+	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
 )
 
@@ -45,10 +46,10 @@ const (
 
 // HEART
 // HandleReady notes what can be done now, and does it.
-func (c *conn) HandleReady(r Readiness) {
-	c.ended = c.ended || r&(Hangup|Gone|Failure) != 0
-	c.canRead = c.canRead || c.ended || r&Readable != 0
-	c.canWrite = c.canWrite || r&(Writable|Gone|Failure) != 0
+func (c *conn) HandleReady(r demux.Readiness) {
+	c.ended = c.ended || r&(demux.Hangup|demux.Gone|demux.Failure) != 0
+	c.canRead = c.canRead || c.ended || r&demux.Readable != 0
+	c.canWrite = c.canWrite || r&(demux.Writable|demux.Gone|demux.Failure) != 0
 	if c.thinking {
 		c.mute()
 		return
@@ -68,7 +69,7 @@ func (c *conn) proceed() {
 		case owes && c.canWrite:
 			c.pending = c.send(c.pending)
 		case owes: // back-pressure: who does not read is not read from
-			c.rest(Writable)
+			c.rest(demux.Writable)
 			return
 		case c.verdict == proto.Again:
 			c.think(c.loop.desk.Borrow(), 0)
@@ -80,7 +81,7 @@ func (c *conn) proceed() {
 		case c.canRead:
 			c.receive()
 		default:
-			c.rest(Readable | Hangup)
+			c.rest(demux.Readable | demux.Hangup)
 			return
 		}
 	}
@@ -146,9 +147,9 @@ func (c *conn) send(out []byte) (rest []byte) {
 }
 
 // rest waits for interest: the end of a turn.
-func (c *conn) rest(interest Readiness) {
+func (c *conn) rest(interest demux.Readiness) {
 	l := c.loop
-	if l.closing && c.drops == 0 && interest != Writable && c.session.Phase() == proto.Idle {
+	if l.closing && c.drops == 0 && interest != demux.Writable && c.session.Phase() == proto.Idle {
 		c.close() // the server stops, and nothing is asked or owed
 		return
 	}
@@ -169,18 +170,18 @@ func (c *conn) touch() {
 }
 
 // arm makes sure that interest will be reported.
-func (c *conn) arm(interest Readiness) error {
-	demux, edge := c.loop.demux, c.loop.edge
+func (c *conn) arm(interest demux.Readiness) error {
+	d, edge := c.loop.demux, c.loop.edge
 	switch {
 	case c.registered && edge:
 		return nil
 	case c.registered:
-		return demux.Rearm(int(c.fd), interest)
+		return d.Rearm(int(c.fd), interest)
 	case edge:
-		interest = Readable | Writable | Hangup | Edge
+		interest = demux.Readable | demux.Writable | demux.Hangup | demux.Edge
 	}
 	c.registered = true
-	return demux.Register(int(c.fd), interest, c)
+	return d.Register(int(c.fd), interest, c)
 }
 
 // mute ends the events of a connection that cannot react to them: a level would be reported

@@ -11,6 +11,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/proto"
+	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
 )
 
@@ -175,7 +176,7 @@ func TestTimeouts(t *testing.T) {
 		{"does not read but writes on", proto.Echo(), func(r *rig, fd int) {
 			r.block(fd)
 			r.pass(limits.Write / 2)
-			r.only().HandleReady(Readable)
+			r.only().HandleReady(demux.Readable)
 		}, limits.Write / 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
+	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
 )
 
@@ -19,7 +20,7 @@ import (
 type loop struct {
 	house     *loops.House
 	edge      bool
-	demux     *Demux
+	demux     *demux.Demux
 	now       func() time.Duration // the clock of the demultiplexer
 	listener  int                  // closed when closing
 	conns     []*conn              // by slot; slot 0 is the acceptor's and stays nil
@@ -38,18 +39,18 @@ const acceptPause = deadline.Resolution
 
 // open makes a loop. It is not locked to a thread: it needs none in particular, and when a wait
 // has cost it the processor, a locked goroutine takes two thread switches to get one back.
-func open(h *loops.House, listener int, edge bool) (*loop, error) {
-	d, err := NewDemux()
+func open(h *loops.House, listener int, opt Options) (*loop, error) {
+	d, err := opt.Demux()
 	if err != nil {
 		return nil, err
 	}
 	if !h.MayHoldProcessor() {
 		d.RawWait = 0
 	}
-	l := &loop{house: h, edge: edge, demux: d, now: d.Now, listener: listener, conns: make([]*conn, 1)}
+	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener, conns: make([]*conn, 1)}
 	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
 	l.desk = offload.Desk{Pool: h.Pool, Wake: d.Wake, Size: h.ReadSize}
-	if err := d.Register(listener, Readable, acceptor{l}); err != nil {
+	if err := d.Register(listener, demux.Readable, acceptor{l}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return l, nil
@@ -114,7 +115,7 @@ func (l *loop) expired(slot int) {
 	case l.closing: // so is the grace
 		l.each((*conn).close)
 	default:
-		l.accept(Readable)
+		l.accept(demux.Readable)
 	}
 }
 
@@ -122,7 +123,7 @@ func (l *loop) expired(slot int) {
 type acceptor struct{ *loop }
 
 // HandleReady takes what is in the accept queue.
-func (l acceptor) HandleReady(Readiness) {
+func (l acceptor) HandleReady(demux.Readiness) {
 	for range acceptMax {
 		switch fd, errno := sock.Accept(l.listener); errno {
 		case 0:
@@ -147,7 +148,7 @@ func (l *loop) pause(why unix.Errno) {
 
 // accept begins to accept, or with no interest stops it. It is a system call only if it changes
 // something.
-func (l *loop) accept(interest Readiness) {
+func (l *loop) accept(interest demux.Readiness) {
 	if err := l.demux.Rearm(l.listener, interest); err != nil {
 		l.house.Log.Error("listener lost", "err", err)
 	}
@@ -177,7 +178,7 @@ func (l *loop) remove(c *conn) {
 	l.deadlines.Set(int(c.slot), deadline.Never)
 	l.house.Leave(c.seat)
 	if !l.closing {
-		l.accept(Readable) // there is a descriptor again, should accept wait for one
+		l.accept(demux.Readable) // there is a descriptor again, should accept wait for one
 	}
 }
 

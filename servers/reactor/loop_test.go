@@ -16,6 +16,7 @@ import (
 	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
+	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
 )
 
@@ -67,7 +68,7 @@ func newRig(t testing.TB, edge bool, cfg servers.Config) *rig {
 		r.house.Pool = offload.New(cfg.Offload)
 		t.Cleanup(r.house.Pool.Close)
 	}
-	r.l, err = open(r.house, listener, edge)
+	r.l, err = open(r.house, listener, Options{Demux: demux.New, Edge: edge})
 	must(t, err)
 	t.Cleanup(func() { r.l.Close() })
 	r.l.now = func() time.Duration { return r.passed + r.l.demux.Now() }

@@ -1,23 +1,38 @@
 package reactor
 
 import (
+	"cmp"
 	"context"
 
 	"iomodels/servers"
 	"iomodels/servers/loops"
+	"iomodels/servers/reactor/demux"
 )
 
 // Model is the level-triggered reactor's entry in the registry.
 func Model() servers.Model {
-	return model("reactor", "epoll, hand-rolled, level-triggered: told that a call can be done, then does it", false)
+	const summary = "epoll, hand-rolled, level-triggered: told that a call can be done, then does it"
+	return Variant("reactor", summary, Options{})
 }
 
 // EdgeModel is the edge-triggered reactor's entry in the registry.
 func EdgeModel() servers.Model {
-	return model("reactor-et", "the same, edge-triggered: each change is told once", true)
+	return Variant("reactor-et", "the same, edge-triggered: each change is told once", Options{Edge: true})
 }
 
-func model(name, summary string, edge bool) servers.Model {
+// Options are what the members of the family differ in.
+type Options struct {
+	Demux   func() (*demux.Demux, error) // opens a loop's demultiplexer; nil: on epoll
+	Edge    bool                         // be told of changes, not of levels
+	Workers int                          // where the configuration has no Offload
+	Loops   int                          // where the configuration has none
+}
+
+// Variant makes a member of the family. Its card is the reactor's, to be amended.
+func Variant(name, summary string, opt Options) servers.Model {
+	if opt.Demux == nil {
+		opt.Demux = demux.New
+	}
 	return servers.Model{
 		Name: name, Summary: summary, Family: servers.Reactor,
 		Card: servers.Card{
@@ -28,8 +43,9 @@ func model(name, summary string, edge bool) servers.Model {
 			Handler: "on the loop; with --offload on a worker pool",
 		},
 		Serve: func(ctx context.Context, cfg servers.Config) error {
+			cfg.Loops, cfg.Offload = cmp.Or(cfg.Loops, opt.Loops), cmp.Or(cfg.Offload, opt.Workers)
 			return loops.Serve(ctx, cfg, true, func(h *loops.House, listener int) (loops.Loop, error) {
-				return open(h, listener, edge)
+				return open(h, listener, opt)
 			})
 		},
 	}

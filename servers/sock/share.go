@@ -6,12 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ListenShared opens n listeners on one address, one for each loop; the kernel spreads new
-// connections over them. The caller closes the descriptors. See Listen for the rest.
-func ListenShared(addr string, n int, nonblock bool) (fds []int, bound *net.TCPAddr, err error) {
-	return ListenLoops(addr, n, false, nonblock)
-}
-
 // ListenLoops opens n listeners on one address, one for each loop; the kernel spreads new
 // connections over them. With reusePort other processes of the same server may have theirs on it,
 // too. The caller closes the descriptors. See Listen for the rest.

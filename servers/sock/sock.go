@@ -66,9 +66,10 @@ func Listen(addr string, reusePort, nonblock bool) (int, *net.TCPAddr, error) {
 	return fd, bound, nil
 }
 
-// Reserve holds addr for processes that listen on it with SO_REUSEPORT, so that it is theirs
-// before the first and after the last of them. The socket it returns does not listen, and so
-// gets no connections. The caller closes the descriptor.
+// Reserve finds and holds an address for processes that will listen on it with SO_REUSEPORT: the
+// kernel gives the port to nobody who asks for any. (Who asks for this very one, with
+// SO_REUSEADDR, is only refused once one of them listens.) The socket does not listen, and so gets
+// no connections. The caller closes the descriptor.
 func Reserve(addr string) (int, *net.TCPAddr, error) {
 	sa, family, err := resolve(addr)
 	if err != nil {

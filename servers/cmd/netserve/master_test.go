@@ -92,7 +92,7 @@ func echoes(t *testing.T, addr string) error {
 func TestProcsServeEveryModel(t *testing.T) {
 	for _, m := range all.Models() {
 		t.Run(m.Name, func(t *testing.T) {
-			if r := rowOf(m); !r.Available || !m.Speaks("http") || m.Family == servers.Proactor {
+			if r := rowOf(m); !r.Available || !m.Speaks("http") {
 				t.Skip("not here, or not this protocol: " + r.Reason)
 			}
 			r := start(t, "--model", m.Name, "--proto", "http", "--procs", "2", "--grace", "3s")

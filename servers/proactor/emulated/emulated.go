@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/proactor"
-	"iomodels/servers/reactor"
+	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
 )
 
 // Proactor carries out operations itself when the reactor's demultiplexer says that they can
 // be. The thread that opened it owns it; only Wake may come from others.
 type Proactor struct {
-	demux    *reactor.Demux
+	demux    *demux.Demux
 	buf      []byte     // of whatever is being received: lent to one handler at a time
 	stations []*station // by descriptor
 	queue    []turn     // what waits for nothing but its turn
@@ -26,7 +26,7 @@ type station struct {
 	fd         int
 	in, out    *proactor.Op // Accept or Receive, and Send
 	registered bool
-	interest   reactor.Readiness
+	interest   demux.Readiness
 }
 
 // turn is a send to be tried or, with err, an operation that ends so.
@@ -43,7 +43,7 @@ const (
 
 // New opens an emulated proactor.
 func New(s proactor.Settings) (*Proactor, error) {
-	d, err := reactor.NewDemux()
+	d, err := demux.New()
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (p *Proactor) Submit(op *proactor.Op, kind proactor.Kind) {
 	if kind >= proactor.Send {
 		p.queue = append(p.queue, turn{op: op})
 	} else {
-		st.want(st.interest | reactor.Readable)
+		st.want(st.interest | demux.Readable)
 	}
 }
 
@@ -156,27 +156,27 @@ func (st *station) at(op *proactor.Op) **proactor.Op {
 // HandleReady does what can be done, and at once what its handlers then ask for. Interest that
 // nobody has any more is taken back only now that it has brought an event in vain: mostly the
 // next operation comes before the next event, and a system call is saved.
-func (st *station) HandleReady(r reactor.Readiness) {
-	const broken = reactor.Failure | reactor.Gone // reported unasked; the next call tells why
-	needed := reactor.Readiness(0)
+func (st *station) HandleReady(r demux.Readiness) {
+	const broken = demux.Failure | demux.Gone // reported unasked; the next call tells why
+	needed := demux.Readiness(0)
 	if st.in != nil {
-		needed |= reactor.Readable
+		needed |= demux.Readable
 	}
 	if st.out != nil {
-		needed |= reactor.Writable
+		needed |= demux.Writable
 	}
 	if r&^(needed|broken) != 0 || needed == 0 {
 		st.want(needed)
 	}
 	in, out, p, fd := st.in, st.out, st.p, st.fd
-	if in != nil && r&(reactor.Readable|broken) != 0 {
+	if in != nil && r&(demux.Readable|broken) != 0 {
 		if in.Kind == proactor.Accept {
 			st.accept(in)
 		} else {
 			st.receive(in)
 		}
 	}
-	if out != nil && r&(reactor.Writable|broken) != 0 && p.stations[fd] == st && st.out == out {
+	if out != nil && r&(demux.Writable|broken) != 0 && p.stations[fd] == st && st.out == out {
 		st.send(out)
 	}
 	p.takeTurns()
@@ -184,7 +184,7 @@ func (st *station) HandleReady(r reactor.Readiness) {
 
 // want tells the demultiplexer what is of interest. Nothing at all must be said by leaving,
 // for failure is reported to everyone who is registered, again and again.
-func (st *station) want(interest reactor.Readiness) {
+func (st *station) want(interest demux.Readiness) {
 	var err error
 	switch d := st.p.demux; {
 	case interest == 0 && st.registered:
@@ -250,7 +250,7 @@ func (st *station) receive(op *proactor.Op) {
 func (st *station) send(op *proactor.Op) {
 	n, errno := sock.Send(st.fd, op.Buf)
 	if errno == unix.EAGAIN {
-		st.want(st.interest | reactor.Writable)
+		st.want(st.interest | demux.Writable)
 		return
 	}
 	st.out = nil

@@ -1,26 +1,26 @@
-// Package demux is the synchronous event demultiplexer of the reactor: epoll, with a handler for
-// each descriptor. It knows nothing of connections.
+// Package demux is the synchronous event demultiplexer of the reactor: a source of events, which
+// is epoll, with a handler for each descriptor. It knows nothing of connections.
 //
-//	loop              Demux                     kernel
-//	 │ Register(fd) ──▶ epoll_ctl, table[fd] ───▶ interest
-//	 │ Dispatch ──────▶ epoll_wait ─────────────▶ sleeps until something is ready
+//	loop              Demux                     Source: the kernel
+//	 │ Register(fd) ──▶ table[fd], Control ─────▶ interest
+//	 │ Dispatch ──────▶ Fetch ──────────────────▶ sleeps until something is ready
 //	 │                  batch of events ◀────────
 //	 │ ◀─ HandleReady ─ table[fd], if it is still the one that was meant
 //	 │ ◀─ HandleReady ─ ...
 //
 // What can be done is told; nothing is done here. Package reactor has the handlers, and package
-// emulated builds a proactor on the same ground.
+// emulated builds a proactor on the same ground. Other sources show what epoll is worth: packages
+// poll and spin.
 package demux
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,13 +49,41 @@ type EventHandler interface {
 // is cheap per event; but the last handler waits for all before it, and new arrivals for all.
 const batchMax = 256
 
+// Event is what a source reports: Events is a Readiness, Fd the descriptor, and Pad the generation
+// that was registered with it.
+type Event = unix.EpollEvent
+
+// Source is a way to learn what is ready. The Demux makes every call, on one goroutine.
+type Source interface {
+	// Control begins, changes or ends the interest in fd. With Edge and Once a source may not be
+	// able to help. Interest 0 stays registered and is told nothing, but perhaps failure.
+	Control(op Control, fd int, interest Readiness, generation uint32) error
+	// Forget ends the interest in a descriptor that is closed right afterwards.
+	Forget(fd int)
+	// Fetch waits until something is ready, for at most ms milliseconds (negative: without end),
+	// and fills the batch. A raw wait does not tell the Go scheduler; see Demux.RawWait.
+	Fetch(batch []Event, ms int, raw bool) (n int, errno unix.Errno)
+	// Close frees the source, not the descriptors.
+	Close() error
+}
+
+// Control says what happens to an interest.
+type Control int
+
+// The controls.
+const (
+	Add    Control = unix.EPOLL_CTL_ADD
+	Modify Control = unix.EPOLL_CTL_MOD
+	Delete Control = unix.EPOLL_CTL_DEL
+)
+
 // RawWaitMax is how long Dispatch may wait while it holds on to its processor; see Demux.RawWait.
 const RawWaitMax = time.Millisecond
 
-// Demux is the synchronous event demultiplexer: epoll, a table of handlers, and a bell (an
+// Demux is the synchronous event demultiplexer: a source, a table of handlers, and a bell (an
 // eventfd). One goroutine owns it and makes every call; only Wake may come from any other.
 type Demux struct {
-	// RawWait is how long Dispatch waits without telling the Go scheduler. New sets
+	// RawWait is how long Dispatch waits without telling the Go scheduler. New and Over set
 	// RawWaitMax; set it to 0, before the first Dispatch, when other goroutines of the process
 	// have work (a handler pool, say).
 	//
@@ -68,10 +96,10 @@ type Demux struct {
 	// stop-the-world (GC) is delayed less than that: its preemption signal ends the wait.
 	RawWait time.Duration
 
-	epfd  int
-	table []registration // by descriptor
-	batch [batchMax]unix.EpollEvent
-	fresh bool // the last Dispatch brought events: more are likely soon
+	source Source
+	table  []registration // by descriptor
+	batch  [batchMax]Event
+	fresh  bool // the last Dispatch brought events: more are likely soon
 
 	start   time.Time
 	clock   time.Duration // since start, as of the last look
@@ -85,7 +113,7 @@ type Demux struct {
 	closed bool        // guarded by mu
 }
 
-// registration is the state of one descriptor. Epoll hands back descriptor AND generation: a
+// registration is the state of one descriptor. A source hands back descriptor AND generation: a
 // handler may close a descriptor and accept a new connection under the same number while an
 // event of the old one is still to come in the same batch. The generation tells them apart.
 type registration struct {
@@ -94,21 +122,24 @@ type registration struct {
 	generation uint32
 }
 
-// New opens an epoll instance with its bell.
+// New opens a demultiplexer over epoll.
 func New() (*Demux, error) {
-	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	source, err := newEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
+	return Over(source)
+}
+
+// Over opens a demultiplexer over a source, which Close, or an error, closes.
+func Over(source Source) (*Demux, error) {
 	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		unix.Close(epfd)
-		return nil, os.NewSyscallError("eventfd", err)
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), source.Close())
 	}
-	d := &Demux{RawWait: RawWaitMax, epfd: epfd, bell: bell, start: time.Now()}
+	d := &Demux{RawWait: RawWaitMax, source: source, bell: bell, start: time.Now()}
 	if err := d.Register(bell, Readable, bellHandler{d}); err != nil {
-		d.Close()
-		return nil, err
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
@@ -122,7 +153,7 @@ func (d *Demux) Register(fd int, interest Readiness, h EventHandler) error {
 	if reg.handler != nil {
 		return fmt.Errorf("register descriptor %d: already registered", fd)
 	}
-	if err := d.control(unix.EPOLL_CTL_ADD, fd, interest); err != nil {
+	if err := d.source.Control(Add, fd, interest, reg.generation); err != nil {
 		return err
 	}
 	reg.handler, reg.interest = h, interest
@@ -139,7 +170,7 @@ func (d *Demux) Rearm(fd int, interest Readiness) error {
 		return nil
 	}
 	d.table[fd].interest = interest
-	return d.control(unix.EPOLL_CTL_MOD, fd, interest)
+	return d.source.Control(Modify, fd, interest, d.table[fd].generation)
 }
 
 // Unregister ends the events of fd, those already fetched included. Call it before close.
@@ -147,8 +178,8 @@ func (d *Demux) Unregister(fd int) error {
 	if fd >= len(d.table) || d.table[fd].handler == nil {
 		return fmt.Errorf("unregister descriptor %d: not registered", fd)
 	}
-	d.Forget(fd)
-	return d.control(unix.EPOLL_CTL_DEL, fd, 0)
+	d.table[fd] = registration{generation: d.table[fd].generation + 1}
+	return d.source.Control(Delete, fd, 0, 0)
 }
 
 // Forget is Unregister for a descriptor that is closed right afterwards and was never
@@ -156,6 +187,7 @@ func (d *Demux) Unregister(fd int) error {
 // connection is saved.
 func (d *Demux) Forget(fd int) {
 	d.table[fd] = registration{generation: d.table[fd].generation + 1}
+	d.source.Forget(fd)
 }
 
 // Dispatch waits until something is ready, for at most wait (negative: without end), runs the
@@ -210,36 +242,25 @@ func (d *Demux) fetch(wait time.Duration) (n int, err error) {
 		raw = min(raw, wait)
 	}
 	if d.fresh {
-		n, errno = d.epollWait(raw, true)
+		n, errno = d.source.Fetch(d.batch[:], milliseconds(raw), true)
 	}
 	d.look(false)
 	if n == 0 && errno == 0 && (wait != raw || !d.fresh) {
-		n, errno = d.epollWait(wait, false)
+		n, errno = d.source.Fetch(d.batch[:], milliseconds(wait), false)
 		d.look(true)
 	}
 	if errno != 0 && errno != unix.EINTR { // a signal is no error, and no event
-		return 0, os.NewSyscallError("epoll_pwait", errno)
+		return 0, os.NewSyscallError("wait for readiness", errno)
 	}
 	return n, nil
 }
 
-func (d *Demux) epollWait(wait time.Duration, raw bool) (n int, errno unix.Errno) {
-	ms := -1
-	if wait >= 0 {
-		ms = int((wait + time.Millisecond - 1) / time.Millisecond) // rounded up: 0 would spin
+// milliseconds rounds up: a wait of half a millisecond must not spin.
+func milliseconds(wait time.Duration) int {
+	if wait < 0 {
+		return -1
 	}
-	var r uintptr
-	if raw {
-		r, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
-			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
-	} else {
-		r, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(d.epfd),
-			uintptr(unsafe.Pointer(&d.batch[0])), batchMax, uintptr(ms), 0, 0)
-	}
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(r), 0
+	return int((wait + time.Millisecond - 1) / time.Millisecond)
 }
 
 // Wake makes the current or the next Dispatch return. Any goroutine may call it at any time,
@@ -266,7 +287,7 @@ func (b bellHandler) HandleReady(Readiness) {
 	b.d.rung.Store(false)
 }
 
-// Close closes epoll and the bell, not the registered descriptors.
+// Close closes the source and the bell, not the registered descriptors.
 func (d *Demux) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -274,17 +295,5 @@ func (d *Demux) Close() error {
 		return nil
 	}
 	d.closed = true
-	bellErr := unix.Close(d.bell)
-	if err := unix.Close(d.epfd); err != nil {
-		return os.NewSyscallError("close epoll", err)
-	}
-	return os.NewSyscallError("close eventfd", bellErr)
-}
-
-func (d *Demux) control(op, fd int, interest Readiness) error {
-	ev := unix.EpollEvent{Events: uint32(interest), Fd: int32(fd), Pad: int32(d.table[fd].generation)}
-	if err := unix.EpollCtl(d.epfd, op, fd, &ev); err != nil {
-		return os.NewSyscallError("epoll_ctl", err)
-	}
-	return nil
+	return errors.Join(d.source.Close(), os.NewSyscallError("close eventfd", unix.Close(d.bell)))
 }

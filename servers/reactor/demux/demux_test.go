@@ -297,7 +297,7 @@ func TestDemuxCloseKeepsDescriptorsAndToleratesWake(t *testing.T) {
 	d := newDemux(t)
 	a, b := pair(t)
 	must(t, d.Register(a, Readable, handlerFunc(func(Readiness) {})))
-	epfd, bell := d.epfd, d.bell
+	epfd, bell := d.source.(*epoll).fd, d.bell
 	must(t, d.Close())
 	must(t, d.Close())
 	for _, fd := range []int{epfd, bell} {
