@@ -37,7 +37,8 @@ var mayImport = map[string][]string{
 	"servers/deadline":    {"servers", "servers/proto"},
 	"servers/offload":     {"servers/proto"},
 	"servers/blocking":    {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline"},
-	"servers/loops":       {"servers", "servers/proto", "servers/sock", "servers/offload"},
+	"servers/watchdog":    {},
+	"servers/loops":       {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/watchdog"},
 	"servers/servertest":  {"servers", "servers/proto", "servers/sock"},
 	"servers/goroutine":   modelParts,
 	"servers/thread":      modelParts,
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 
 var modelParts = []string{
 	"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline", "servers/blocking",
-	"servers/loops",
+	"servers/loops", "servers/watchdog",
 }
 
 // exact lists the parts whose permission above means that very package and not its folder:

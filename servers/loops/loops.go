@@ -25,6 +25,7 @@ import (
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
+	"iomodels/servers/watchdog"
 )
 
 // Loop is one event loop of a model. The goroutine that opened it makes every call but Wake.
@@ -42,6 +43,7 @@ type Loop interface {
 type House struct {
 	servers.Config               // with its defaults filled in
 	Pool           *offload.Pool // nil: handlers run on their loop
+	Dog            *watchdog.Dog // notices when they hold it up
 
 	limit      int64 // of Inside
 	seats      [2]atomic.Int64
@@ -55,7 +57,7 @@ func New(cfg servers.Config) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &House{Config: cfg, limit: int64(cfg.MaxConns)}
+	h := &House{Config: cfg, limit: int64(cfg.MaxConns), Dog: watchdog.New(cfg.Log)}
 	if h.limit == 0 {
 		h.limit = math.MaxInt64
 	}
@@ -77,6 +79,7 @@ func Serve(ctx context.Context, cfg servers.Config, nonblock bool, open func(*Ho
 		h.Pool = offload.New(h.Offload)
 		defer func() { h.Pool.Close(); h.Log.Info("handler pool", "queue", h.Pool.Stats()) }()
 	}
+	defer h.Dog.Start()()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs, opened := make([]error, len(listeners)), make(chan Loop)

@@ -77,6 +77,7 @@ func (l *loop) feed(c *connection, in []byte, more bool) {
 		return
 	}
 	x.job.Run()
+	l.watch.Handled(in)
 	x.gathers = more && x.job.Verdict == proto.Continue && len(x.job.Out) < proto.OutputBound
 	if !x.gathers {
 		l.answer(c)

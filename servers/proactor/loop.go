@@ -9,6 +9,7 @@ import (
 	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
+	"iomodels/servers/watchdog"
 )
 
 // loop is one proactor with its listener and its connections. One goroutine owns it and
@@ -27,8 +28,9 @@ type loop struct {
 	spared   int // bytes held by spare
 	timeouts *deadline.Table
 	start    time.Time
-	elapsed  time.Duration // since start, as of the last look at the clock
-	late     bool          // a wait came after that look
+	elapsed  time.Duration  // since start, as of the last look at the clock
+	late     bool           // a wait came after that look
+	watch    *watchdog.Loop // notices handlers that hold up the loop; nil: nobody does
 	stopping bool
 	killed   bool          // the grace is over
 	silent   deadline.Tick // trouble with accept is not reported again before

@@ -1,6 +1,10 @@
 package proactor
 
-import "time"
+import (
+	"time"
+
+	"iomodels/servers/watchdog"
+)
 
 // Kind is what an operation asks for.
 type Kind uint8
@@ -89,6 +93,8 @@ type Settings struct {
 	// ordinary way: silence costs nothing. 0: always the ordinary way, which is right when
 	// other goroutines of the process have work to do.
 	RawWait time.Duration
+	// Watch is told when Complete waits, and when handlers run; nil: nobody is.
+	Watch *watchdog.Loop
 }
 
 // RawWaitMax is the RawWait of a server whose loops have a processor each. It also bounds how

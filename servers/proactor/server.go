@@ -14,6 +14,7 @@ import (
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
+	"iomodels/servers/watchdog"
 )
 
 // Backend opens a proactor for the calling goroutine, which alone will use it.
@@ -23,7 +24,8 @@ type Backend func(Settings) (Proactor, error)
 type server struct {
 	cfg      servers.Config
 	workers  *offload.Pool // nil: handlers run where the bytes were received
-	conns    atomic.Int64  // admitted and not buried
+	dog      *watchdog.Dog
+	conns    atomic.Int64 // admitted and not buried
 	stopping atomic.Bool
 }
 
@@ -33,10 +35,11 @@ func Serve(ctx context.Context, cfg servers.Config, open Backend) error {
 	if err != nil {
 		return err
 	}
-	s := &server{cfg: cfg}
+	s := &server{cfg: cfg, dog: watchdog.New(cfg.Log)}
+	defer s.dog.Start()()
 	if cfg.Offload > 0 {
 		s.workers = offload.New(cfg.Offload)
-		defer s.workers.Close()
+		defer func() { s.workers.Close(); cfg.Log.Info("handler pool", "queue", s.workers.Stats()) }()
 	}
 	listeners, addr, err := sock.ListenLoops(cfg.Addr, cfg.Loops, cfg.ReusePort, false)
 	if err != nil {
@@ -78,6 +81,7 @@ func (s *server) serve(open Backend, listener int, opened chan<- *loop) error {
 	if s.cfg.Offload > 0 || s.cfg.Loops > runtime.GOMAXPROCS(0) {
 		settings.RawWait = 0 // others need the processor while a loop waits
 	}
+	settings.Watch = s.dog.Watch()
 	p, err := open(settings)
 	if err != nil {
 		unix.Close(listener)
@@ -85,6 +89,7 @@ func (s *server) serve(open Backend, listener int, opened chan<- *loop) error {
 		return fmt.Errorf("open a proactor: %w", err)
 	}
 	l := newLoop(s, p, listener)
+	l.watch = settings.Watch
 	opened <- l
 	if err = l.run(); err != nil { // the backend is broken: nobody else will close these
 		l.each(func(c *connection) { unix.Close(int(c.receive.FD)) })

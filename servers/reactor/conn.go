@@ -18,9 +18,10 @@ import (
 type conn struct {
 	loop    *loop
 	session proto.Session
-	pending []byte // owed output; while there is any, nothing is read
-	fd      int32  // -1: closed
-	slot    int32  // its place in the loop's tables
+	pending []byte            // owed output; while there is any, nothing is read
+	fd      int32             // -1: closed
+	slot    int32             // its place in the loop's tables
+	paused  deadline.Deadline // of the peer, while a worker has the session
 	verdict proto.Verdict
 	seat    loops.Seat
 	drops   uint8 // reads dropped while lingering; 0: does not linger
@@ -112,11 +113,12 @@ func (c *conn) think(w *offload.Work, n int) {
 	c.moved = true
 	w.For = c
 	if c.loop.desk.Feed(w, c.session, n) {
+		c.loop.watch.Handled(w.In)
 		c.obey(w)
 		return
 	}
 	c.thinking = true
-	c.loop.deadlines.Set(int(c.slot), deadline.Never)
+	c.paused = c.loop.deadlines.Pause(int(c.slot))
 }
 
 // obey sends what the session said. What does not fit is kept, since w is not the connection's.

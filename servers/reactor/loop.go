@@ -13,6 +13,7 @@ import (
 	"iomodels/servers/proto"
 	"iomodels/servers/reactor/demux"
 	"iomodels/servers/sock"
+	"iomodels/servers/watchdog"
 )
 
 // loop is one reactor: a demultiplexer, a listener and the connections it accepted. One
@@ -28,6 +29,7 @@ type loop struct {
 	deadlines *deadline.Table      // by slot
 	ready     []*conn              // those that go on without being told
 	desk      offload.Desk         // read buffers, and the Feed of what is in them
+	watch     *watchdog.Loop       // notices handlers that hold up the loop
 	closing   bool                 // the server stops
 }
 
@@ -48,6 +50,8 @@ func open(h *loops.House, listener int, opt Options) (*loop, error) {
 		d.RawWait = 0
 	}
 	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener, conns: make([]*conn, 1)}
+	l.watch = h.Dog.Watch()
+	d.Watch = l.watch
 	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
 	l.desk = offload.Desk{Pool: h.Pool, Wake: d.Wake, Size: h.ReadSize}
 	if err := d.Register(listener, demux.Readable, acceptor{l}); err != nil {
@@ -192,6 +196,7 @@ func (l *loop) collect() {
 			l.desk.GiveBack(w)
 			continue
 		}
+		l.deadlines.Resume(int(c.slot), c.paused)
 		c.obey(w)
 		c.proceed()
 	}

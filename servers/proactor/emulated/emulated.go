@@ -47,7 +47,7 @@ func New(s proactor.Settings) (*Proactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.RawWait = s.RawWait
+	d.RawWait, d.Watch = s.RawWait, s.Watch
 	return &Proactor{demux: d, buf: make([]byte, s.BufferSize)}, nil
 }
 

@@ -148,9 +148,13 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	if wait < 0 || bound < wait {
 		wait = bound
 	}
+	if !p.fresh || p.opt.RawWait == 0 {
+		p.opt.Watch.Waits()
+	}
 	if p.enter(1, wait); p.broken != nil {
 		return p.broken
 	}
+	p.opt.Watch.Busy()
 	p.settle()
 	p.left = p.ring.Filled()
 	p.fresh = p.left > 0

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"iomodels/servers/watchdog"
 )
 
 // Readiness is a set of epoll bits: what a handler waits for, or what it is told.
@@ -95,6 +97,9 @@ type Demux struct {
 	// after a batch of events, and then Dispatch waits the ordinary way: silence is free. A
 	// stop-the-world (GC) is delayed less than that: its preemption signal ends the wait.
 	RawWait time.Duration
+
+	// Watch is told when Dispatch waits, and when handlers run; nil: nobody is.
+	Watch *watchdog.Loop
 
 	source Source
 	table  []registration // by descriptor
@@ -196,6 +201,7 @@ func (d *Demux) Forget(fd int) {
 func (d *Demux) Dispatch(wait time.Duration) (int, error) {
 	n, err := d.fetch(wait)
 	d.fresh = n > 0
+	d.Watch.Busy()
 	if err != nil {
 		return 0, err
 	}
@@ -246,6 +252,7 @@ func (d *Demux) fetch(wait time.Duration) (n int, err error) {
 	}
 	d.look(false)
 	if n == 0 && errno == 0 && (wait != raw || !d.fresh) {
+		d.Watch.Waits()
 		n, errno = d.source.Fetch(d.batch[:], milliseconds(wait), false)
 		d.look(true)
 	}
