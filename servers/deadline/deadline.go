@@ -127,6 +127,22 @@ func (t *Table) Set(slot int, due Tick) {
 	t.earliest = min(t.earliest, due)
 }
 
+// Pause keeps a slot from becoming due while its connection waits for us and not for its peer,
+// and returns what Resume wants back.
+func (t *Table) Pause(slot int) Deadline {
+	t.grow(slot)
+	d := t.slots[slot]
+	t.slots[slot] = Deadline{Never, d.Wait}
+	return d
+}
+
+// Resume gives a slot back the deadline that Pause took. Were it forgotten instead, every byte
+// of a head that a worker looks at would renew the limit on the whole head.
+func (t *Table) Resume(slot int, d Deadline) {
+	t.slots[slot] = d
+	t.earliest = min(t.earliest, d.Due)
+}
+
 func (t *Table) grow(slot int) {
 	for slot >= len(t.slots) {
 		t.slots = append(t.slots, Deadline{Due: Never})

@@ -213,3 +213,21 @@ func Example() {
 	})
 	// Output: give up connection 1
 }
+
+// TestTablePause: a worker that looks at every byte of a dribbled head must not renew its limit.
+func TestTablePause(t *testing.T) {
+	table := deadline.NewTable(policy)
+	table.Touch(3, 100, deadline.Rest, false)
+	due := in(100, policy.Head)
+	for now := deadline.Tick(100); now < due; now++ {
+		paused := table.Pause(3)
+		table.Expire(due+1000, func(slot int) { t.Errorf("slot %d expired while it was paused", slot) })
+		table.Resume(3, paused)
+		table.Touch(3, now, deadline.Rest, false)
+	}
+	var expired []int
+	table.Expire(due, func(slot int) { expired = append(expired, slot) })
+	if !slices.Equal(expired, []int{3}) {
+		t.Errorf("at its limit %v expired; want slot 3", expired)
+	}
+}

@@ -34,11 +34,12 @@ const (
 // to the last byte sent. Exchanges are pooled, for few connections owe at any moment.
 type exchange struct {
 	send    Op
-	job     offload.Job // the session, what it is fed, and the output
-	in      []byte      // a worker's copy of what it is fed
-	rest    []byte      // received meanwhile
-	working bool        // the job is with a worker
-	gathers bool        // more input comes at once, and its output joins what there is
+	job     offload.Job       // the session, what it is fed, and the output
+	in      []byte            // a worker's copy of what it is fed
+	rest    []byte            // received meanwhile
+	paused  deadline.Deadline // of the peer, while the job is with a worker
+	working bool              // the job is with a worker
+	gathers bool              // more input comes at once, and its output joins what there is
 }
 
 // HEART

@@ -199,7 +199,7 @@ func (l *loop) offload(c *connection, x *exchange) {
 	x.in = append(x.in[:0], x.job.In...)
 	x.job.In, x.working = x.in, true
 	l.working++
-	l.timeouts.Touch(int(c.receive.Tag), l.now(), deadline.None, false)
+	x.paused = l.timeouts.Pause(int(c.receive.Tag))
 	l.workers.Submit(&x.job)
 }
 
@@ -223,6 +223,7 @@ func (l *loop) takeReturned() {
 		if c := l.connection(x.send.Tag); c.life == dead {
 			l.bury(c)
 		} else {
+			l.timeouts.Resume(int(x.send.Tag), x.paused)
 			l.answer(c)
 		}
 	}
