@@ -36,17 +36,24 @@ func syscalls(set *cells.Set, proto string) (Chart, bool) {
 	return c, ok
 }
 
-// costChart draws bars of a metric in the closed loop, at a typical number of connections and
-// at the largest.
+// costChart draws bars of a metric in the closed loop, at a typical number of connections among
+// those at which it was taken, and at the largest (the smallest, where the typical is that).
 func costChart(set *cells.Set, proto string, m cells.Metric, parts func(*cells.Group) []float64) (Chart, bool) {
 	sc, ok := set.Headline(cells.Closed, proto, cells.Split)
 	if !ok {
 		return Chart{}, false
 	}
 	groups := set.In(sc)
-	places := []int{cells.TypicalConns(groups)}
-	if all := cells.ConnsOf(groups); all[len(all)-1] > places[0] {
+	taken := withMetric(groups, m)
+	if len(taken) == 0 {
+		taken = groups
+	}
+	places := []int{cells.TypicalConns(taken)}
+	switch all := cells.ConnsOf(taken); {
+	case all[len(all)-1] > places[0]:
 		places = append(places, all[len(all)-1])
+	case all[0] < places[0]:
+		places = []int{all[0], places[0]}
 	}
 	var shown []*cells.Group
 	var panels []panel

@@ -101,16 +101,22 @@ func (s *Set) foreign(g *Group) bool {
 	return false
 }
 
-// models lists the models in the order of the registry, then those it does not know.
+// models lists the models of the groups in the order of the registry, then those it does not
+// know. A model of the registry that the run was not about has no row anywhere.
 func models(env record.Env, groups []*Group) []string {
+	present := map[string]bool{}
+	for _, g := range groups {
+		present[g.Cell.Model] = true
+	}
 	var known, strangers []string
 	for _, m := range env.Models {
-		known = append(known, m.Name)
-	}
-	for _, g := range groups {
-		if !slices.Contains(known, g.Cell.Model) {
-			strangers = append(strangers, g.Cell.Model)
+		if present[m.Name] {
+			known = append(known, m.Name)
+			delete(present, m.Name)
 		}
+	}
+	for name := range present {
+		strangers = append(strangers, name)
 	}
 	slices.Sort(strangers)
 	return append(known, slices.Compact(strangers)...)

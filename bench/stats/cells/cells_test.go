@@ -44,7 +44,7 @@ func TestNewGroupsByCellAndBlock(t *testing.T) {
 		failed,
 	}, "")
 
-	if want := []string{"goroutine", "absent", "never", "stranger"}; !slices.Equal(set.Models, want) {
+	if want := []string{"goroutine", "never", "stranger"}; !slices.Equal(set.Models, want) {
 		t.Errorf("models %v, want %v", set.Models, want)
 	}
 	g := set.Group(cell("goroutine"))

@@ -57,6 +57,7 @@ import (
 func Model() servers.Model {
 	const summary = "the reactor on poll(2): every call scans every connection"
 	m := reactor.Variant("poll", summary, reactor.Options{Demux: open})
+	m.VariantOf = "reactor"
 	m.Card.Loops = "one thread and poll(2) list per loop, each with its own listener (SO_REUSEPORT)"
 	m.VariantOf = "reactor"
 	return m

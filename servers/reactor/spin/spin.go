@@ -55,6 +55,7 @@ import (
 func Model() servers.Model {
 	const summary = "no demultiplexer: tries every connection in turn, at a full processor's cost"
 	m := reactor.Variant("spin", summary, reactor.Options{Demux: open, Loops: 1})
+	m.VariantOf = "reactor"
 	m.Spins = true
 	m.Card.Loops = "one loop that never sleeps, with its own listener"
 	m.VariantOf = "reactor"
