@@ -193,7 +193,7 @@ func budget(t *testing.T, what string, got, limit int, unit string) {
 // isModel reports whether dir is a package of a model or of a proactor backend.
 func isModel(dir string) bool {
 	for _, m := range []string{
-		"goroutine", "prefork", "thread", "reactor", "reactor/poll", "reactor/pool", "reactor/spin",
+		"goroutine", "prefork", "thread", "reactor", "reactor/leader", "reactor/poll", "reactor/pool", "reactor/spin",
 		"proactor", "proactor/uring", "proactor/emulated", "libgnet", "libnetpoll", "libfasthttp", "nethttp",
 	} {
 		if dir == modelFolder+m {

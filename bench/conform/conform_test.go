@@ -52,8 +52,10 @@ func TestPlay(t *testing.T) {
 	}{
 		{"as expected", ok, false, func(v *Vector) { v.Expect.Bodies = []string{"hi"} }, ""},
 		{"wrong status", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", false, func(*Vector) {}, "statuses [404]"},
-		{"allowed status", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", false,
-			func(v *Vector) { v.Also = [][]int{{404}} }, ""},
+		{
+			"allowed status", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", false,
+			func(v *Vector) { v.Also = [][]int{{404}} }, "",
+		},
 		{"wrong body", ok, false, func(v *Vector) { v.Expect.Bodies = []string{"ho"} }, "body 1"},
 		{"closes though it must not", ok, true, func(*Vector) {}, "was closed"},
 		{"stays though it must close", ok, false, func(v *Vector) { v.Expect.Close = true }, "stays open"},
@@ -62,8 +64,10 @@ func TestPlay(t *testing.T) {
 		{"has what it must not", ok, false, func(v *Vector) { v.Expect.Lacks = []string{"Length"} }, "contains"},
 		{"no HTTP", "hello\r\n\r\n", false, func(*Vector) {}, "no HTTP"},
 		{"says nothing", "", true, func(*Vector) {}, "statuses []"},
-		{"interim and final", "HTTP/1.1 100 Continue\r\n\r\n" + ok, false,
-			func(v *Vector) { v.Expect.Statuses = []int{100, 200} }, ""},
+		{
+			"interim and final", "HTTP/1.1 100 Continue\r\n\r\n" + ok, false,
+			func(v *Vector) { v.Expect.Statuses = []int{100, 200} }, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			addr := serve(t, c.reply, c.hangUp)

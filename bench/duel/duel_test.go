@@ -83,9 +83,12 @@ func TestHeldLooksAtTheRatioThatIsJudged(t *testing.T) {
 		limit float64
 		want  bool
 	}{
-		{ByNorm, 0.95, true}, {ByNorm, 0.85, false},
-		{ByPlain, 1.5, true}, {ByPlain, 1.3, false},
-		{ByRate, 1.1, true}, {ByRate, 1.3, false}, // a rate is judged from below
+		{ByNorm, 0.95, true},
+		{ByNorm, 0.85, false},
+		{ByPlain, 1.5, true},
+		{ByPlain, 1.3, false},
+		{ByRate, 1.1, true},
+		{ByRate, 1.3, false}, // a rate is judged from below
 	} {
 		r.Judged = c.by
 		if got := r.Held(c.limit); got != c.want {

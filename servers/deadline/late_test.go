@@ -15,19 +15,25 @@ func TestLate(t *testing.T) {
 			{now: 100, wait: Request}, {now: 110, wait: Request}, {now: 111, wait: Request, due: true},
 		},
 		"what moved before a look counts from that look": {
-			{now: 100, wait: Request}, {now: 109, wait: Request, moved: true},
-			{now: 119, wait: Request}, {now: 120, wait: Request, due: true},
+			{now: 100, wait: Request},
+			{now: 109, wait: Request, moved: true},
+			{now: 119, wait: Request},
+			{now: 120, wait: Request, due: true},
 		},
 		"a head is bounded as a whole": {
-			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true},
+			{now: 100, wait: Rest},
+			{now: 110, wait: Rest, moved: true},
 			{now: 121, wait: Rest, moved: true, due: true},
 		},
 		"the head after an answer is a new one": {
-			{now: 100, wait: Rest}, {now: 110, wait: Rest, moved: true, answered: true},
+			{now: 100, wait: Rest},
+			{now: 110, wait: Rest, moved: true, answered: true},
 			{now: 121, wait: Rest, moved: true},
 		},
 		"another wait, another deadline": {
-			{now: 100, wait: Request}, {now: 105, wait: Peer}, {now: 111, wait: Peer},
+			{now: 100, wait: Request},
+			{now: 105, wait: Peer},
+			{now: 111, wait: Peer},
 			{now: 136, wait: Peer, due: true},
 		},
 		"a handler may take its time": {

@@ -234,7 +234,9 @@ type logger struct {
 }
 
 func (l *logger) Debugf(format string, args ...any) { l.Debug("gnet: " + fmt.Sprintf(format, args...)) }
-func (l *logger) Infof(format string, args ...any)  { l.Info("gnet: " + fmt.Sprintf(format, args...)) }
+
+func (l *logger) Infof(format string, args ...any) { l.Info("gnet: " + fmt.Sprintf(format, args...)) }
+
 func (l *logger) Warnf(format string, args ...any)  { l.Warn("gnet: " + fmt.Sprintf(format, args...)) }
 func (l *logger) Fatalf(format string, args ...any) { l.Errorf(format, args...) }
 func (l *logger) Errorf(format string, args ...any) {

@@ -26,8 +26,7 @@ type perProcess struct {
 func (p *perProcess) configure(cfg servers.Config) error {
 	p.once.Do(func() {
 		p.loops = cfg.Loops
-		netpoll.SetLoggerOutput(&logger{to: cfg.Log})
-		p.err = netpoll.SetNumLoops(cfg.Loops)
+		p.err = netpoll.Configure(netpoll.Config{PollerNum: cfg.Loops, LoggerOutput: &logger{to: cfg.Log}})
 	})
 	if p.err != nil {
 		return fmt.Errorf("netpoll: set the number of pollers: %w", p.err)

@@ -24,8 +24,10 @@ func TestSubmitRunsTheWholeFeed(t *testing.T) {
 	pool := offload.New(2)
 	defer pool.Close()
 	done := make(chan *offload.Job)
-	job := &offload.Job{Session: session(echo), In: []byte("in"), Out: []byte("before "),
-		Done: func(j *offload.Job) { done <- j }}
+	job := &offload.Job{
+		Session: session(echo), In: []byte("in"), Out: []byte("before "),
+		Done: func(j *offload.Job) { done <- j },
+	}
 	pool.Submit(job)
 	if got := <-done; got != job || string(job.Out) != "before in" || job.Verdict != proto.Again {
 		t.Errorf("job came back as %q, %v", job.Out, job.Verdict)
@@ -44,8 +46,10 @@ func TestSubmitNeverBlocksAndKeepsOrder(t *testing.T) {
 	})
 	pool.Submit(&offload.Job{Session: blocked, Done: func(*offload.Job) {}})
 	for i := range jobs {
-		pool.Submit(&offload.Job{Session: session(echo), In: []byte{byte(i)},
-			Done: func(j *offload.Job) { order <- j.Out[0] }})
+		pool.Submit(&offload.Job{
+			Session: session(echo), In: []byte{byte(i)},
+			Done: func(j *offload.Job) { order <- j.Out[0] },
+		})
 	}
 	close(release)
 	for i := range jobs {
@@ -65,12 +69,14 @@ func TestWorkersRunAtOnce(t *testing.T) {
 	var done sync.WaitGroup
 	for range workers {
 		done.Add(1)
-		pool.Submit(&offload.Job{Done: func(*offload.Job) { done.Done() },
+		pool.Submit(&offload.Job{
+			Done: func(*offload.Job) { done.Done() },
 			Session: session(func(out, in []byte) ([]byte, proto.Verdict) {
 				meeting.Done()
 				meeting.Wait()
 				return out, proto.Continue
-			})})
+			}),
+		})
 	}
 	done.Wait()
 }
@@ -98,11 +104,13 @@ func TestDoWaits(t *testing.T) {
 func TestPanicEndsTheConnectionNotTheServer(t *testing.T) {
 	pool := offload.New(1)
 	defer pool.Close()
-	job := &offload.Job{In: []byte("x"), Out: []byte("before "),
+	job := &offload.Job{
+		In: []byte("x"), Out: []byte("before "),
 		Session: session(func(out, in []byte) ([]byte, proto.Verdict) {
-			out = append(out, "half a reply"...)
+			_ = append(out, "half a reply"...)
 			panic("broken handler")
-		})}
+		}),
+	}
 	pool.Do(job)
 	if job.Panic != "broken handler" || len(job.Out) != 0 || job.Verdict != proto.Close {
 		t.Errorf("after a panic: Panic %v, Out %q, Verdict %v", job.Panic, job.Out, job.Verdict)
@@ -119,8 +127,10 @@ func TestCloseReturnsQueuedJobsUnrun(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
 	results := make(chan proto.Verdict)
 	submit := func(s session) {
-		pool.Submit(&offload.Job{Session: s, Verdict: proto.Linger,
-			Done: func(j *offload.Job) { results <- j.Verdict }})
+		pool.Submit(&offload.Job{
+			Session: s, Verdict: proto.Linger,
+			Done: func(j *offload.Job) { results <- j.Verdict },
+		})
 	}
 	mustNotRun := session(func(out, in []byte) ([]byte, proto.Verdict) {
 		t.Error("a job ran after Close")

@@ -85,7 +85,7 @@ func Work(r Route, n int64) {
 
 // Burn computes for about d. It does an amount of work, not an amount of waiting for the clock:
 // with a clock, a hundred threads that share one CPU would all be done after one d.
-func Burn(d time.Duration) { spin(int64(float64(d.Nanoseconds()) * turnsPerNs())) }
+func Burn(d time.Duration) { _ = spin(int64(float64(d.Nanoseconds()) * turnsPerNs())) }
 
 // turnsPerNs is how many turns of spin this machine does in a nanosecond, measured once. The
 // fastest of many short trials counts, because whatever disturbs a trial can only slow it down.
@@ -94,7 +94,7 @@ var turnsPerNs = sync.OnceValue(func() float64 {
 	best := time.Duration(1 << 62)
 	for range 50 {
 		begin := time.Now()
-		spin(turns)
+		_ = spin(turns)
 		best = min(best, max(time.Since(begin), 1))
 	}
 	return turns / float64(best.Nanoseconds())

@@ -14,14 +14,27 @@ func TestLookup(t *testing.T) {
 		route  Route
 		number int64
 	}{
-		{"/", HelloRoute, 0}, {"/echo", EchoRoute, 0}, {"/bytes/0", BytesRoute, 0},
-		{"/bytes/1073741824", BytesRoute, MaxBytes}, {"/bytes/007", BytesRoute, 7},
-		{"/delay/10000", DelayRoute, 10_000}, {"/burn/1000000", BurnRoute, 1_000_000},
-		{"", NoRoute, 0}, {"//", NoRoute, 0}, {"/echo/", NoRoute, 0}, {"/Echo", NoRoute, 0},
-		{"/bytes", NoRoute, 0}, {"/bytes/", NoRoute, 0}, {"/bytes/1073741825", NoRoute, 0},
-		{"/bytes/1x", NoRoute, 0}, {"/bytes/+1", NoRoute, 0}, {"/bytes/1/", NoRoute, 0},
-		{"/bytes/99999999999999999999999999", NoRoute, 0}, {"/delay/10001", NoRoute, 0},
-		{"/burn/1000001", NoRoute, 0}, {"/delays/1", NoRoute, 0},
+		{"/", HelloRoute, 0},
+		{"/echo", EchoRoute, 0},
+		{"/bytes/0", BytesRoute, 0},
+		{"/bytes/1073741824", BytesRoute, MaxBytes},
+		{"/bytes/007", BytesRoute, 7},
+		{"/delay/10000", DelayRoute, 10_000},
+		{"/burn/1000000", BurnRoute, 1_000_000},
+		{"", NoRoute, 0},
+		{"//", NoRoute, 0},
+		{"/echo/", NoRoute, 0},
+		{"/Echo", NoRoute, 0},
+		{"/bytes", NoRoute, 0},
+		{"/bytes/", NoRoute, 0},
+		{"/bytes/1073741825", NoRoute, 0},
+		{"/bytes/1x", NoRoute, 0},
+		{"/bytes/+1", NoRoute, 0},
+		{"/bytes/1/", NoRoute, 0},
+		{"/bytes/99999999999999999999999999", NoRoute, 0},
+		{"/delay/10001", NoRoute, 0},
+		{"/burn/1000001", NoRoute, 0},
+		{"/delays/1", NoRoute, 0},
 	} {
 		if r, n := Lookup(c.path); r != c.route || n != c.number {
 			t.Errorf("Lookup(%q) = %v, %v, want %v, %v", c.path, r, n, c.route, c.number)
@@ -73,11 +86,20 @@ func TestNumber(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		{"0", 10, 0, true}, {"0017", 10, 17, true}, {"aF", 16, 175, true}, {"", 10, 0, false},
-		{"a", 10, 0, false}, {"g", 16, 0, false}, {"-1", 10, 0, false}, {"1 ", 10, 0, false},
-		{strconv.Itoa(1 << 59), 10, 1 << 59, true}, {"9223372036854775807", 10, math.MaxInt64, true},
-		{"9223372036854775808", 10, math.MaxInt64, true}, {"18446744073709551617", 10, math.MaxInt64, true},
-		{"10000000000000000", 16, math.MaxInt64, true}, {"ffffffffffffffffffffffff", 16, math.MaxInt64, true},
+		{"0", 10, 0, true},
+		{"0017", 10, 17, true},
+		{"aF", 16, 175, true},
+		{"", 10, 0, false},
+		{"a", 10, 0, false},
+		{"g", 16, 0, false},
+		{"-1", 10, 0, false},
+		{"1 ", 10, 0, false},
+		{strconv.Itoa(1 << 59), 10, 1 << 59, true},
+		{"9223372036854775807", 10, math.MaxInt64, true},
+		{"9223372036854775808", 10, math.MaxInt64, true},
+		{"18446744073709551617", 10, math.MaxInt64, true},
+		{"10000000000000000", 16, math.MaxInt64, true},
+		{"ffffffffffffffffffffffff", 16, math.MaxInt64, true},
 		{"5764607523034234879", 10, 5764607523034234879, true},
 	} {
 		if n, ok := number(c.text, c.base); ok != c.ok || ok && n != c.want {

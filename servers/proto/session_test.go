@@ -209,12 +209,24 @@ func TestPhase(t *testing.T) {
 		in   string
 		want Phase
 	}{
-		{"", Idle}, {"\r\n", Idle}, {"\r\n\r\n", Idle}, {"\r", Head}, {"G", Head},
-		{"GET / HTTP/1.1\r\n", Head}, {"GET / HTTP/1.1\r\nHost: x\r\n\r", Head},
-		{hello, Idle}, {hello + "G", Head},
-		{postOf("12345")[:len(postOf("12345"))-5], Body}, {postOf("12345")[:len(postOf("12345"))-1], Body},
-		{postOf("12345"), Idle}, {chunked, Body}, {chunked + "5", Body}, {chunked + "5\r\n", Body},
-		{chunked + "1\r\na", Body}, {chunked + "0\r\n", Body}, {chunked + "0\r\nX: a", Body},
+		{"", Idle},
+		{"\r\n", Idle},
+		{"\r\n\r\n", Idle},
+		{"\r", Head},
+		{"G", Head},
+		{"GET / HTTP/1.1\r\n", Head},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r", Head},
+		{hello, Idle},
+		{hello + "G", Head},
+		{postOf("12345")[:len(postOf("12345"))-5], Body},
+		{postOf("12345")[:len(postOf("12345"))-1], Body},
+		{postOf("12345"), Idle},
+		{chunked, Body},
+		{chunked + "5", Body},
+		{chunked + "5\r\n", Body},
+		{chunked + "1\r\na", Body},
+		{chunked + "0\r\n", Body},
+		{chunked + "0\r\nX: a", Body},
 		{chunked + "0\r\n\r\n", Idle},
 	} {
 		s := HTTP(t.Context(), Limits{}).New()
@@ -342,14 +354,20 @@ func TestLimits(t *testing.T) {
 		{"header bytes", "GET / HTTP/1.1\r\nHost: x\r\nX: 3456789\r\n\r\n", small, "431"},
 		{"header bytes", "GET / HTTP/1.1\r\nHost: x\r\nX: 345678\r\n\r\n", small, "200"},
 		{"headers", "GET / HTTP/1.1\r\nHost: x\r\nX:\r\nY:\r\n\r\n", small, "431"},
-		{"body", "POST /echo HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n",
-			Limits{HeaderBytes: 20}, "431"},
+		{
+			"body", "POST /echo HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n",
+			Limits{HeaderBytes: 20},
+			"431",
+		},
 		{"sum of chunks", "POST /echo HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"6\r\nabcdef\r\n5\r\n", Limits{Body: 10}, "413"},
 		{"no body", postOf("b"), none, "413"},
 		{"empty body", postOf(""), none, "200"},
-		{"no budget", postOf("bb")[:len(postOf("bb"))-1],
-			Limits{BodyBudget: -1}, "503"},
+		{
+			"no budget", postOf("bb")[:len(postOf("bb"))-1],
+			Limits{BodyBudget: -1},
+			"503",
+		},
 	} {
 		out, _ := HTTP(t.Context(), c.limits).New().Feed(nil, []byte(c.in))
 		if !strings.HasPrefix(string(out), "HTTP/1.1 "+c.want+" ") {

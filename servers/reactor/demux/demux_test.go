@@ -70,12 +70,18 @@ func TestDemuxReportsReadiness(t *testing.T) {
 	}{
 		{"bytes", Readable, func(t *testing.T, fd int) { send(t, fd, "x") }, Readable},
 		{"room to write", Writable, func(*testing.T, int) {}, Writable},
-		{"half-close", Readable | Hangup, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_WR)) },
-			Readable | Hangup},
-		{"half-close unasked", Readable, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_WR)) },
-			Readable},
-		{"gone is always reported", 0, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_RDWR)) },
-			Gone},
+		{
+			"half-close", Readable | Hangup, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_WR)) },
+			Readable | Hangup,
+		},
+		{
+			"half-close unasked", Readable, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_WR)) },
+			Readable,
+		},
+		{
+			"gone is always reported", 0, func(t *testing.T, fd int) { must(t, unix.Shutdown(fd, unix.SHUT_RDWR)) },
+			Gone,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := newDemux(t)
