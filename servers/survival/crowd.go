@@ -9,37 +9,34 @@ import (
 	"time"
 )
 
-// leaves is the fault whose trials wait for minutes.
-const leaves = "crowd-leaves"
-
 // crowdFaults are about many peers.
 func crowdFaults() []Fault {
 	return []Fault{
 		{
-			Name: "churn", Run: (*Trial).churn,
+			Name: "churn", Run: (*Trial).churn, Load: true,
 			Says: "connections come and go: silent, cut off, reset, in good order; each gets its own answer",
 		},
 		{
-			Name: "storm", Run: (*Trial).storm, Flags: []string{"--max-conns", "100"},
-			Says: "ten times --max-conns connect at once; each is served, or told so and closed; none is left hanging",
+			Name: "storm", Run: (*Trial).storm, Load: true, Flags: []string{"--max-conns", "100"}, PerProcess: true,
+			Says: "many more than --max-conns connect at once; each is served, or told so and closed; none is left hanging",
 		},
 		{
-			Name: "out-of-descriptors", Run: (*Trial).exhaust, NoFile: 256,
+			Name: "out-of-descriptors", Run: (*Trial).exhaust, Load: true, NoFile: 256, PerProcess: true,
 			Says: "more connections than open files allowed; when some leave, the waiting ones are served",
 		},
 		{
-			Name: "slow-crowd", Run: (*Trial).slowCrowd, Cases: []string{"back-pressure"},
+			Name: "slow-crowd", Run: (*Trial).slowCrowd, Load: true, Cases: []string{"back-pressure"},
 			Says: "as many slow writers as slow readers at once; memory is bounded, a normal client is served",
 		},
 		{
-			Name: leaves, Run: (*Trial).crowdLeaves,
+			Name: "crowd-leaves", Run: (*Trial).crowdLeaves, Protos: []string{"http"},
 			Says: "a crowd asks, waits, and leaves, twice; the second costs no memory beyond the first",
 		},
 	}
 }
 
 func (t *Trial) churn() error {
-	return t.Crowd(t.N(20_000, 400), func(i int) error {
+	return t.Crowd(t.N(20_000, 200), func(i int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -70,7 +67,7 @@ func (t *Trial) storm() error {
 			return nil
 		})
 	}()
-	err := t.Together(1000, func(int) error {
+	err := t.Together(t.N(2000, 300), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -96,12 +93,17 @@ func timedOut(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// spinning is the share of a processor that a server may use while it can accept nobody and
-// nobody asks for anything.
+// spinning is the share of a processor that a server may use, beyond what it uses when it is
+// idle, while it can accept nobody and nobody asks for anything.
 const spinning = 0.30
 
 func (t *Trial) exhaust() error {
 	const crowd = 400
+	window := time.Duration(t.N(3000, 300)) * time.Millisecond
+	idle, err := t.share(window)
+	if err != nil {
+		return err
+	}
 	leave := make(chan struct{})
 	var answers atomic.Int32
 	full := make(chan error, 1)
@@ -113,9 +115,9 @@ func (t *Trial) exhaust() error {
 			}
 			return nil
 		})
-		full <- errors.Join(err, t.wantsCalm(time.Duration(t.N(3000, 500))*time.Millisecond))
+		full <- errors.Join(err, t.wantsCalm(window, idle))
 	}()
-	err := t.Together(crowd, func(int) error {
+	err = t.Together(crowd, func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -134,22 +136,28 @@ func (t *Trial) exhaust() error {
 	return errors.Join(err, <-full)
 }
 
-// wantsCalm measures what the server uses while nobody asks for anything.
-func (t *Trial) wantsCalm(d time.Duration) error {
-	before, err := t.CPU()
+func (t *Trial) wantsCalm(window time.Duration, idle float64) error {
+	share, err := t.share(window)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	time.Sleep(d)
-	after, err := t.CPU()
-	if err != nil {
-		return err
-	}
-	share := float64(after-before) / float64(time.Since(start))
+	t.Record(FigureIdle, 100*idle)
 	t.Record(FigureSpin, 100*share)
-	if share > spinning {
-		return fmt.Errorf("it uses %.0f %% of a processor while it waits for descriptors", 100*share)
+	if share > idle+spinning {
+		return fmt.Errorf("it uses %.0f %% of a processor while it waits for descriptors, and %.0f %% when idle",
+			100*share, 100*idle)
 	}
 	return nil
+}
+
+// share measures how much of a processor the server uses for a while; 1 is a whole one.
+func (t *Trial) share(window time.Duration) (float64, error) {
+	before, err := t.CPU()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	time.Sleep(window)
+	after, err := t.CPU()
+	return float64(after-before) / float64(time.Since(start)), err
 }

@@ -58,7 +58,7 @@ func hostile(i int) []byte {
 }
 
 func (t *Trial) hostileBytes() error {
-	return t.Crowd(t.N(1600, 64), func(i int) error {
+	return t.Crowd(t.N(320, 32), func(i int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (t *Trial) hostileBytes() error {
 }
 
 func (t *Trial) noise() error {
-	return t.Crowd(t.N(500, 32), func(int) error {
+	return t.Crowd(t.N(100, 8), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (t *Trial) noise() error {
 
 func (t *Trial) pipelineFlood() error {
 	const requests = 1000
-	return t.Crowd(t.N(100, 4), func(int) error {
+	return t.Crowd(t.N(20, 2), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -27,25 +29,34 @@ func lifeFaults() []Fault {
 			Says: "the process is stopped (SIGSTOP) for a while with requests under way; all are answered",
 		},
 		{
+			Name: "loopback", Flags: []string{"--addr", ":0"}, Run: (*Trial).loopback,
+			Says: "told a port and no address, it listens on loopback and on no other address of this machine",
+		},
+		{
 			Name: "sigterm", Run: (*Trial).sigterm, Ends: true,
 			Says: "SIGTERM with idle, half-asked, unread and working connections: exit 0 in 5 s, the port is free",
 		},
 		{
 			Name: "killed", Run: (*Trial).killed, Ends: true,
-			Says: "kill -9 with open connections; the next server gets the same port at once",
+			Says: "kill -9 with open connections; the next server gets the same port",
+		},
+		{
+			Name: "worker-killed", Flags: []string{"--procs", "2"}, Run: (*Trial).workerKilled,
+			Says: "with --procs 2 one worker is killed: connections are served or end, new ones are served, " +
+				"the worker is replaced",
 		},
 	}
 }
 
 // exchanges lets peers ask many times each, all at once.
 func (t *Trial) exchanges() error {
-	return t.Together(t.N(100, 20), func(int) error {
+	return t.Together(t.N(50, 8), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		for range t.N(200, 20) {
+		for range t.N(100, 12) {
 			if err := t.Exchange(c); err != nil {
 				return err
 			}
@@ -95,6 +106,30 @@ func (t *Trial) stalled() error {
 	return t.Together(len(conns), func(i int) error { return t.Exchange(conns[i]) })
 }
 
+func (t *Trial) loopback() error {
+	host, port, err := net.SplitHostPort(t.Addr)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		err = errors.Join(err, fmt.Errorf("it listens on %s", t.Addr))
+	}
+	t.Count(1, err == nil)
+	addresses, addrErr := net.InterfaceAddrs()
+	if err = errors.Join(err, addrErr); err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.IsLoopback() || n.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		c, dialErr := net.DialTimeout("tcp", net.JoinHostPort(n.IP.String(), port), time.Second)
+		if dialErr == nil {
+			c.Close()
+			err = errors.Join(err, fmt.Errorf("it accepts on %s, too", n.IP))
+		}
+	}
+	return err
+}
+
 // sigterm stops the server while its connections are in every state there is.
 func (t *Trial) sigterm() error {
 	n := t.N(200, 5)
@@ -122,8 +157,8 @@ func (t *Trial) sigterm() error {
 		return err
 	}
 	start := time.Now()
-	if err := t.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("SIGTERM: %w", err)
+	if err := t.Terminate(); err != nil {
+		return err
 	}
 	err = t.Together(len(idle)+len(working), func(i int) error {
 		if i < len(idle) {
@@ -196,8 +231,11 @@ func (t *Trial) killed() error {
 	t.Kill()
 	f := t.fault
 	f.Flags = []string{"--addr", t.Addr}
-	next, err := t.Start(t.Model, t.Proto, f)
-	if err != nil {
+	var next *Server
+	if err := t.until(func() (err error) { // workers need a moment to see that they are alone
+		next, err = t.Start(t.Model, t.Proto, f)
+		return err
+	}); err != nil {
 		return fmt.Errorf("start again on the same port: %w", err)
 	}
 	defer next.Kill()
@@ -205,4 +243,37 @@ func (t *Trial) killed() error {
 		return errors.Join(ended(conns[i]), t.Served())
 	})
 	return errors.Join(err, next.Stop())
+}
+
+func (t *Trial) workerKilled() error {
+	conns, release, err := t.DialAll(t.N(200, 20), t.Dial)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for _, c := range conns {
+		if err := t.Exchange(c); err != nil {
+			return err
+		}
+	}
+	before, err := t.pids()
+	if err != nil || len(before) != 3 {
+		return fmt.Errorf("it has the processes %v (%v); want one and two workers", before, err)
+	}
+	if err := syscall.Kill(before[1], syscall.SIGKILL); err != nil {
+		return os.NewSyscallError("kill", err)
+	}
+	err = t.Together(len(conns), func(i int) error {
+		if err := t.Exchange(conns[i]); timedOut(err) {
+			return fmt.Errorf("neither served nor ended: %w", err)
+		}
+		return t.until(t.Served) // one that was in a dead worker's queue is lost, the next is not
+	})
+	return errors.Join(err, t.until(func() error {
+		now, err := t.pids()
+		if err == nil && (len(now) != 3 || slices.Contains(now, before[1])) {
+			err = fmt.Errorf("its processes are %v; they were %v", now, before)
+		}
+		return err
+	}), t.until(t.Served))
 }

@@ -41,7 +41,7 @@ func limitFaults() []Fault {
 		size("limit-chunked-body", "--max-body", bodyLimit,
 			post+"Transfer-Encoding: chunked\r\n\r\n5dc\r\n"+long+"\r\n0\r\n\r\n", http.StatusRequestEntityTooLarge),
 		{
-			Name: "limit-connections", Flags: []string{"--max-conns", "10"}, Run: (*Trial).oneTooMany,
+			Name: "limit-connections", Flags: []string{"--max-conns", "10"}, Run: (*Trial).oneTooMany, PerProcess: true,
 			Says: "beyond --max-conns: 503 (nothing in echo), then closed; when one leaves, one is let in",
 		},
 		{
@@ -53,6 +53,11 @@ func limitFaults() []Fault {
 			Name: "slowloris-second", Protos: web, Flags: []string{"--head-timeout", patience},
 			Says: "the same in the second request of a connection",
 			Run:  func(t *Trial) error { return t.drips(hello + "GET / HTTP/1.1\r\nHost: x\r\nA: ") },
+		},
+		{
+			Name: "slowloris-offload", Protos: web, Flags: []string{"--head-timeout", patience, "--offload", "2"},
+			Says: "the same while workers look at every byte",
+			Run:  func(t *Trial) error { return t.drips("GET / HTTP/1.1\r\nHost: x\r\nA: ") },
 		},
 		{
 			Name: "silent-body", Protos: web, Flags: []string{"--write-timeout", patience},
@@ -72,7 +77,7 @@ func limitFaults() []Fault {
 }
 
 func (t *Trial) refused(send string, status int) error {
-	return t.Crowd(t.N(200, 4), func(int) error {
+	return t.Crowd(t.N(100, 4), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -101,7 +106,7 @@ func (t *Trial) oneTooMany() error {
 			return fmt.Errorf("within the bound: %w", err)
 		}
 	}
-	err = t.Crowd(t.N(200, 20), func(int) error {
+	err = t.Crowd(t.N(100, 20), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -156,7 +161,7 @@ func (t *Trial) neverRead() error {
 	if err != nil {
 		return err
 	}
-	n := t.N(100, 4)
+	n := t.N(50, 4)
 	conns, release, err := t.DialAll(n, t.dialNarrow)
 	if err != nil {
 		return err

@@ -52,6 +52,9 @@ type Server struct {
 	err    error         // of Wait; read it after exited
 }
 
+// preforking is the model that has several processes without being asked.
+const preforking = "prefork"
+
 // limited lowers the limit of open files and becomes the program that follows. The text is
 // fixed; the number and the program are arguments.
 const limited = `ulimit -n "$0" && exec "$@"`
@@ -61,6 +64,9 @@ func (r *Round) Start(model, proto string, f Fault) (*Server, error) {
 	args := append([]string{
 		r.Netserve, "--model", model, "--proto", proto, "--addr", "127.0.0.1:0", "--die-with-parent",
 	}, f.Flags...)
+	if f.PerProcess && model == preforking {
+		args = append(args, "--procs", "1")
+	}
 	if f.NoFile > 0 {
 		args = append([]string{"/bin/sh", "-c", limited, strconv.Itoa(f.NoFile)}, args...)
 	}
@@ -102,16 +108,35 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// Signal sends a signal to the process.
-func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Process.Signal(sig) }
+// Signal sends a signal to the server and its workers.
+func (s *Server) Signal(sig syscall.Signal) error {
+	pids, err := s.pids()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return os.NewSyscallError("kill", err)
+		}
+	}
+	return nil
+}
+
+// Terminate sends SIGTERM to the server, whose workers are its own affair.
+func (s *Server) Terminate() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("SIGTERM: %w", err)
+	}
+	return nil
+}
 
 // stopTime is how long a server may take to stop, whatever its peers do.
 const stopTime = 5 * time.Second
 
 // Stop sends SIGTERM and wants exit code 0 in time.
 func (s *Server) Stop() error {
-	if err := s.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("SIGTERM: %w", err)
+	if err := s.Terminate(); err != nil {
+		return err
 	}
 	return s.awaitExit()
 }
@@ -134,58 +159,90 @@ func (s *Server) Stderr() string { return s.stderr.String() }
 // Age is how long the server has been running.
 func (s *Server) Age() time.Duration { return time.Since(s.start) }
 
-func (s *Server) proc(file string) string {
-	return fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file)
+// pids returns the server's process and its workers, if it has any.
+func (s *Server) pids() ([]int, error) {
+	pids := []int{s.cmd.Process.Pid}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pids[0]))
+	if err != nil {
+		return nil, fmt.Errorf("look at its processes: %w", err)
+	}
+	for _, thread := range threads {
+		// A thread may end meanwhile, and its children are then those of another one.
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pids[0], thread.Name()))
+		for _, child := range strings.Fields(string(children)) {
+			if pid, err := strconv.Atoi(child); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, nil
+}
+
+// sum adds what look says of each process. One that ends meanwhile counts as nothing, unless it
+// is the server itself.
+func (s *Server) sum(look func(proc string) (float64, error)) (total float64, err error) {
+	pids, err := s.pids()
+	if err != nil {
+		return 0, err
+	}
+	for i, pid := range pids {
+		n, err := look(fmt.Sprintf("/proc/%d/", pid))
+		if err != nil && i == 0 {
+			return 0, fmt.Errorf("look at the process: %w", err)
+		}
+		total += n
+	}
+	return total, nil
 }
 
 // Sockets returns how many sockets the server has open.
 func (s *Server) Sockets() (int, error) {
-	entries, err := os.ReadDir(s.proc("fd"))
-	if err != nil {
-		return 0, fmt.Errorf("look at its descriptors: %w", err)
-	}
-	n := 0
-	for _, e := range entries {
-		what, err := os.Readlink(s.proc("fd/" + e.Name()))
-		if err == nil && strings.HasPrefix(what, "socket:") {
-			n++
+	n, err := s.sum(func(proc string) (n float64, err error) {
+		entries, err := os.ReadDir(proc + "fd")
+		for _, e := range entries {
+			what, err := os.Readlink(proc + "fd/" + e.Name())
+			if err == nil && strings.HasPrefix(what, "socket:") {
+				n++
+			}
 		}
-	}
-	return n, nil
+		return n, err
+	})
+	return int(n), err
 }
 
-// RSS returns the resident memory of the server in MiB.
+// RSS returns the resident memory of the server in MiB. What processes share counts in each.
 func (s *Server) RSS() (float64, error) {
-	status, err := os.ReadFile(s.proc("status"))
-	if err != nil {
-		return 0, fmt.Errorf("look at its memory: %w", err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0, errors.New("its status shows no VmRSS: it has ended")
-	}
-	kib, err := strconv.ParseFloat(fields[0], 64)
-	return kib / 1024, err
+	return s.sum(func(proc string) (float64, error) {
+		status, err := os.ReadFile(proc + "status")
+		_, rest, _ := strings.Cut(string(status), "VmRSS:")
+		fields := strings.Fields(rest)
+		if err != nil || len(fields) == 0 {
+			return 0, errors.Join(err, errors.New("it shows no VmRSS: it has ended"))
+		}
+		kib, err := strconv.ParseFloat(fields[0], 64)
+		return kib / 1024, err
+	})
 }
 
 // CPU returns the processor time the server has used.
 func (s *Server) CPU() (time.Duration, error) {
-	stat, err := os.ReadFile(s.proc("stat"))
-	if err != nil {
-		return 0, fmt.Errorf("look at its processor time: %w", err)
-	}
-	// The command's name, in parentheses, may hold blanks; utime and stime are fields 14 and 15.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	var ticks int
-	for _, f := range fields[11:13] {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			return 0, fmt.Errorf("look at its processor time: %w", err)
+	seconds, err := s.sum(func(proc string) (seconds float64, err error) {
+		stat, err := os.ReadFile(proc + "stat")
+		// The command's name, in parentheses, may hold blanks; utime and stime are fields 14 and 15.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if err != nil || len(fields) < 13 {
+			return 0, errors.Join(err, errors.New("its stat is cut short"))
 		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil // USER_HZ is 100 everywhere
+		for _, f := range fields[11:13] {
+			ticks, err := strconv.Atoi(f)
+			if err != nil {
+				return 0, err
+			}
+			seconds += float64(ticks) / 100 // USER_HZ is 100 everywhere
+		}
+		return seconds, nil
+	})
+	return time.Duration(seconds * float64(time.Second)), err
 }
 
 // lockedBuffer collects what a process writes while others look at it.

@@ -38,8 +38,10 @@ func proxies() []proxy {
 		{"nginx", "nginx", nginx, nginxConfig},
 		{"HAProxy", "haproxy", haproxy, strings.Replace(haproxyConfig, "LENIENT", "", 1)},
 		// Told to let pass what it thinks is invalid: more reaches the model.
-		{"HAProxy, lenient", "haproxy", haproxy,
-			strings.Replace(haproxyConfig, "LENIENT", "option accept-invalid-http-request", 1)},
+		{
+			"HAProxy, lenient", "haproxy", haproxy,
+			strings.Replace(haproxyConfig, "LENIENT", "option accept-invalid-http-request", 1),
+		},
 	}
 }
 

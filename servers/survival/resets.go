@@ -44,7 +44,7 @@ func resetFaults() []Fault {
 }
 
 func (t *Trial) resets(send string, read int64) error {
-	return t.Crowd(t.N(2000, 64), func(int) error {
+	return t.Crowd(t.N(500, 24), func(int) error {
 		c, err := t.Dial()
 		if err != nil {
 			return err
@@ -69,13 +69,13 @@ func (t *Trial) resets(send string, read int64) error {
 }
 
 func (t *Trial) halfCloses() error {
-	return t.Crowd(t.N(2000, 64), func(int) error {
+	return t.Crowd(t.N(500, 24), func(int) error {
 		return t.halfClose("GET /bytes/1000 HTTP/1.1\r\nHost: x\r\n\r\n", strings.Repeat("h", 1000))
 	})
 }
 
 func (t *Trial) largeHalfCloses() error {
-	return t.Crowd(t.N(64, 8), func(int) error { return t.halfClose("", strings.Repeat("l", 1<<20)) })
+	return t.Crowd(t.N(32, 4), func(int) error { return t.halfClose("", strings.Repeat("l", 1<<20)) })
 }
 
 // halfClose sends, shuts down its sending side, and wants the answer and the server's FIN.

@@ -18,7 +18,7 @@ import (
 const perSlowPeer = 256.0 / 1024 // MiB
 
 func (t *Trial) slowCrowd() error {
-	n := t.N(2000, 100)
+	n := t.N(2000, 25)
 	quiet, err := t.p99()
 	if err != nil {
 		return err
@@ -37,18 +37,15 @@ func (t *Trial) slowCrowd() error {
 		return err
 	}
 	defer release()
+	t.beginSlowly(writers, readers)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		t.beSlow(writers, readers, stop)
 	}()
-	peak, busy := before, 0.0
-	for range t.N(3, 1) {
-		p, pErr := t.p99()
-		m, mErr := t.RSS()
-		err = errors.Join(err, pErr, mErr)
-		peak, busy = max(peak, m), max(busy, p)
-	}
+	busy, err := t.p99()
+	peak, rssErr := t.RSS()
+	err = errors.Join(err, rssErr)
 	close(stop)
 	<-stopped
 	most := 64 + float64(2*n)*perSlowPeer
@@ -63,9 +60,8 @@ func (t *Trial) slowCrowd() error {
 	return err
 }
 
-// beSlow sends a byte of each writer's request, and takes a byte of each reader's answer, about
-// once a second, until stop.
-func (t *Trial) beSlow(writers, readers []*net.TCPConn, stop chan struct{}) {
+// beginSlowly sends what makes the server wait for the writers, and owe the readers.
+func (t *Trial) beginSlowly(writers, readers []*net.TCPConn) {
 	begin := "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 	want := strings.Repeat("GET /bytes/1000000 HTTP/1.1\r\nHost: x\r\n\r\n", 16)
 	if t.Proto == "echo" {
@@ -78,6 +74,11 @@ func (t *Trial) beSlow(writers, readers []*net.TCPConn, stop chan struct{}) {
 	for _, c := range readers {
 		_, _ = io.WriteString(c, want)
 	}
+}
+
+// beSlow sends a byte of each writer's request, and takes a byte of each reader's answer, about
+// once a second, until stop.
+func (t *Trial) beSlow(writers, readers []*net.TCPConn, stop chan struct{}) {
 	one := make([]byte, 1)
 	for {
 		for i := range writers {

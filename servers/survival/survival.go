@@ -19,6 +19,7 @@ package survival
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,9 @@ type Fault struct {
 	NoFile int      // limit of open files of netserve; 0: ours
 	Cases  []string // clauses of servertest whose declared limit explains a failure
 	Ends   bool     // Run ends the server itself
+	Load   bool     // in the large round it takes the whole machine, and measures
+	// PerProcess: what is bounded is bounded in each process, so a model of several plays with one.
+	PerProcess bool
 	// Run plays the peers. It counts with Crowd or Count, and returns what was broken.
 	Run func(*Trial) error
 }
@@ -45,6 +49,21 @@ func Faults() []Fault {
 	var all []Fault
 	for _, group := range [][]Fault{resetFaults(), crowdFaults(), limitFaults(), hostileFaults(), lifeFaults()} {
 		all = append(all, group...)
+	}
+	return all
+}
+
+// protos returns the protocols with which r plays f against m. In the small round one will do;
+// servertest has asked the rest.
+func (r *Round) protos(m Model, f Fault) []string {
+	var all []string
+	for _, p := range m.Protocols {
+		if f.Protos == nil || slices.Contains(f.Protos, p) {
+			all = append(all, p)
+		}
+	}
+	if !r.Full && len(all) > 1 {
+		all = all[len(all)-1:]
 	}
 	return all
 }
@@ -86,7 +105,7 @@ func (r Result) Failed() bool { return r.Err != nil && r.Known == "" }
 // trialTime bounds what the peers of one fault do; the large round has larger crowds.
 const (
 	trialTime     = 30 * time.Second
-	trialTimeFull = 15 * time.Minute
+	trialTimeFull = 2 * time.Minute
 )
 
 // Round is what all trials have in common.
@@ -94,7 +113,9 @@ type Round struct {
 	Netserve string // path of the program
 	Full     bool   // large crowds
 
-	turn sync.Mutex // of trials that take most of this process's descriptors
+	// Turn is held by whoever puts load on the machine, or takes most of this process's
+	// descriptors. It is used in the large round only.
+	Turn sync.Locker
 }
 
 // Play starts m with protocol p, plays f, and judges what is the same for every fault: the
@@ -107,10 +128,8 @@ func (r *Round) Play(m Model, p string, f Fault) Result {
 		return res
 	}
 	defer srv.Kill()
-	t := &Trial{Server: srv, Round: r, Proto: p, fault: f, ends: time.Now().Add(trialTime)}
-	if r.Full {
-		t.ends = time.Now().Add(trialTimeFull)
-	}
+	t := &Trial{Server: srv, Round: r, Proto: p, fault: f}
+	t.moreTime()
 	res.Err = t.play()
 	res.Tried, res.Survived, res.Figures = t.tried, t.survived, t.figures
 	return res
@@ -125,7 +144,7 @@ func (t *Trial) play() error {
 		return err
 	}
 	err := t.fault.Run(t)
-	t.ends = time.Now().Add(trialTime)
+	t.moreTime()
 	if t.fault.Ends {
 		return errors.Join(err, t.calm())
 	}
@@ -139,6 +158,14 @@ func (t *Trial) play() error {
 		return nil
 	}))
 	return errors.Join(err, t.Stop(), t.calm())
+}
+
+// moreTime starts the trial's time anew.
+func (t *Trial) moreTime() {
+	t.ends = time.Now().Add(trialTime)
+	if t.Full {
+		t.ends = time.Now().Add(trialTimeFull)
+	}
 }
 
 // settled counts the server's sockets, and returns an error until two counts agree: the first

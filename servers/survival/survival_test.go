@@ -1,21 +1,60 @@
 package survival
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
+
+var update = flag.Bool("update", false, "with SURVIVAL=full: write SURVIVAL.md from what happened")
 
 // TestMain lets more trials run at a time than there are processors: most of them wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+func TestSurvival(t *testing.T) {
+	r := newRound(t)
+	var mu sync.Mutex
+	var rep Report
+	for _, m := range models(t, r) {
+		rep.Models = append(rep.Models, m.Name)
+	}
+	t.Run("faults", func(t *testing.T) {
+		faults(t, r, func(res Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			rep.Results = append(rep.Results, res)
+		})
+	})
+	t.Run("tap", func(t *testing.T) { tapped(t, r) })
+	t.Run("proxies", func(t *testing.T) {
+		proxied(t, r, func(res ProxyResult) {
+			mu.Lock()
+			defer mu.Unlock()
+			rep.Proxies = append(rep.Proxies, res)
+		})
+	})
+	t.Run("clients", func(t *testing.T) { rep.Clients = clients(t, r) })
+	if r.Full && *update {
+		t.Run("update", func(t *testing.T) { write(t, rep) })
+	}
 }
 
 // newRound builds netserve, without the race detector: it is the subject, not the instrument.
@@ -27,7 +66,33 @@ func newRound(t *testing.T) *Round {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build netserve: %v\n%s", err, out)
 	}
-	return &Round{Netserve: bin, Full: os.Getenv("SURVIVAL") == "full"}
+	r := &Round{Netserve: bin, Full: os.Getenv("SURVIVAL") == "full", Turn: new(sync.Mutex)}
+	if name := os.Getenv("SURVIVAL_LOCK"); name != "" {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		r.Turn = &fileLock{file: f}
+	}
+	return r
+}
+
+// fileLock takes turns with other programs, too, as flock(1) does.
+type fileLock struct {
+	here sync.Mutex
+	file *os.File
+}
+
+func (l *fileLock) Lock() {
+	l.here.Lock()
+	for errors.Is(syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX), syscall.EINTR) {
+	}
+}
+
+func (l *fileLock) Unlock() {
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN) // closing the file would do, too
+	l.here.Unlock()
 }
 
 func models(t *testing.T, r *Round) []Model {
@@ -39,24 +104,23 @@ func models(t *testing.T, r *Round) []Model {
 	return all
 }
 
-func TestFaults(t *testing.T) {
-	r := newRound(t)
-	results := make(chan Result, 10_000)
-	t.Run("model", func(t *testing.T) {
-		for _, m := range models(t, r) {
+func faults(t *testing.T, r *Round, keep func(Result)) {
+	for _, m := range models(t, r) {
+		play := func(load bool) {
 			for _, f := range Faults() {
-				for _, p := range m.Protocols {
-					if f.Protos == nil || slices.Contains(f.Protos, p) {
-						t.Run(m.Name+"/"+p+"/"+f.Name, func(t *testing.T) { results <- trial(t, r, m, p, f) })
+				for _, p := range r.protos(m, f) {
+					if load == (r.Full && f.Load) {
+						t.Run(m.Name+"/"+p+"/"+f.Name, func(t *testing.T) { keep(trial(t, r, m, p, f)) })
 					}
 				}
 			}
 		}
-	})
-	close(results)
-	var all []Result
-	for res := range results {
-		all = append(all, res)
+		if r.Full { // what is a load for the machine has it for itself; the others wait for its end
+			r.Turn.Lock()
+			play(true)
+			r.Turn.Unlock()
+		}
+		play(false)
 	}
 }
 
@@ -64,8 +128,7 @@ func trial(t *testing.T, r *Round, m Model, p string, f Fault) Result {
 	if !m.Available {
 		t.Skip(m.Reason)
 	}
-	// In the large round trials have the machine for themselves, but for those that wait long.
-	if !r.Full || f.Name == leaves {
+	if !r.Full || !f.Load {
 		t.Parallel()
 	}
 	t.Log(f.Says)
@@ -81,4 +144,103 @@ func trial(t *testing.T, r *Round, m Model, p string, f Fault) Result {
 		t.Logf("known limit: %s (here: %v)", res.Known, res.Err)
 	}
 	return res
+}
+
+// clients runs the script that lets real clients talk to the models; in the small round to one.
+func clients(t *testing.T, r *Round) string {
+	args := []string{"scripts/clients.sh"}
+	if !r.Full {
+		args = append(args, "reactor")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", args...)
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "NETSERVE="+r.Netserve)
+	// Killed it could not stop what it has started; asked to, it can.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	var diag bytes.Buffer
+	cmd.Stderr = &diag
+	table, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%v\n%s%s", err, table, &diag)
+	}
+	t.Logf("\n%s", table)
+	return string(table)
+}
+
+const file = "../SURVIVAL.md"
+
+// write writes the generated parts of SURVIVAL.md.
+func write(t *testing.T, rep Report) {
+	for _, f := range Faults() {
+		for _, m := range rep.Models {
+			if !slices.ContainsFunc(rep.Results, func(r Result) bool { return r.Model == m && r.Fault == f.Name }) {
+				if f.Protos == nil || slices.Contains(f.Protos, "http") {
+					t.Fatalf("%s was not played against %s: a part of a round is not written", f.Name, m)
+				}
+			}
+		}
+	}
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep.Where = fmt.Sprintf("Linux %s, %s, %d CPUs, %s.", bytes.TrimSpace(kernel), runtime.GOARCH,
+		runtime.NumCPU(), runtime.Version())
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range rep.Tables() {
+		before, _, after, err := part(string(text), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = []byte(before + content + after)
+	}
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// part cuts a text into what is before, between and behind the markers of a generated part.
+func part(text, name string) (before, content, after string, err error) {
+	begin, end := "<!-- generated:"+name+" begin -->\n", "<!-- generated:"+name+" end -->"
+	from, to := strings.Index(text, begin), strings.Index(text, end)
+	if from < 0 || to < from {
+		return "", "", "", errors.New(file + " has no part " + name)
+	}
+	from += len(begin)
+	return text[:from], text[from:to], text[to:], nil
+}
+
+// TestReportIsComplete: SURVIVAL.md speaks of the faults and the models that there are.
+func TestReportIsComplete(t *testing.T) {
+	const how = "SURVIVAL=full go test ./servers/survival -timeout 90m -update"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range (Report{}).Tables() {
+		_, got, _, err := part(string(text), name)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case len(got) == 0:
+			t.Errorf("part %q is empty: %s", name, how)
+		case name == "faults" && got != want:
+			t.Errorf("the list of faults is not current: %s", how)
+		}
+	}
+	_, counts, _, _ := part(string(text), "counts")
+	for _, f := range Faults() {
+		if !strings.Contains(counts, "| "+f.Name+" |") {
+			t.Errorf("%s was never played in full: %s", f.Name, how)
+		}
+	}
+	if strings.Contains(string(text), "NOT KNOWN") {
+		t.Errorf("%s was written by a round that failed", file)
+	}
 }
