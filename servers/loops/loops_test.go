@@ -17,6 +17,7 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/loops"
 	"iomodels/servers/proto"
+	"iomodels/servers/sock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -94,6 +95,7 @@ func TestServeEndsWhenOneLoopFails(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			open, closed := opener(2, tc.open, tc.run)
 			cfg := config()
+			cfg.Addr = freeAddr(t)
 			cfg.Ready = func(net.Addr) {
 				if tc.open != nil {
 					t.Error("Ready was called")
@@ -105,8 +107,24 @@ func TestServeEndsWhenOneLoopFails(t *testing.T) {
 			if closed.Load() != tc.closed {
 				t.Errorf("%d loops were closed; want %d", closed.Load(), tc.closed)
 			}
+			freeAgain, _, err := sock.Listen(cfg.Addr, false, true)
+			if err != nil {
+				t.Fatalf("a listener was left behind: %v", err)
+			}
+			unix.Close(freeAgain)
 		})
 	}
+}
+
+// freeAddr returns an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	fd, addr, err := sock.Listen("127.0.0.1:0", false, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	return addr.String()
 }
 
 func TestServeRefusesBadConfig(t *testing.T) {
