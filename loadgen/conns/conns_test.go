@@ -133,6 +133,15 @@ func TestPortsRunOut(t *testing.T) {
 			break
 		}
 	}
+	// A port that a socket in TIME_WAIT was bound to by number cannot be shared, whatever the
+	// addresses: other programs may leave tens of thousands.
+	kernel, err := ReadKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if best < want && kernel.TimeWait > uint64(limits.Ports()/10) {
+		t.Skipf("%d connections of others in TIME_WAIT hold the ports of this machine", kernel.TimeWait)
+	}
 	if best != want {
 		t.Errorf("%d connections from %d sources with %d ports to %d servers, want %d",
 			best, sources, ports, len(servers), want)
