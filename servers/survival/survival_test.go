@@ -220,6 +220,9 @@ func part(text, name string) (before, content, after string, err error) {
 func TestReportIsComplete(t *testing.T) {
 	const how = "SURVIVAL=full go test ./servers/survival -timeout 90m -update"
 	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skipf("no report of a full round is committed: %s", how)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
