@@ -14,6 +14,7 @@ import (
 	"iomodels/servers/proactor/emulated"
 	"iomodels/servers/proactor/uring"
 	"iomodels/servers/reactor"
+	"iomodels/servers/reactor/leader"
 	"iomodels/servers/reactor/poll"
 	"iomodels/servers/reactor/pool"
 	"iomodels/servers/reactor/spin"
@@ -29,6 +30,7 @@ func Models() []servers.Model {
 		reactor.Model(),
 		reactor.EdgeModel(),
 		pool.Model(),
+		leader.Model(),
 		poll.Model(),
 		spin.Model(),
 		uring.Model(),

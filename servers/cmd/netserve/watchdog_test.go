@@ -13,7 +13,9 @@ func TestWatchdog(t *testing.T) {
 	inline := map[string]bool{
 		"reactor": true, "reactor-et": true, "poll": true, "spin": true, "proactor": true, "proactor-emulated": true,
 	}
-	silent := map[string]bool{"goroutine": true, "thread": true, "prefork": true, "reactor-pool": true}
+	silent := map[string]bool{
+		"goroutine": true, "thread": true, "prefork": true, "reactor-pool": true, "reactor-leader": true,
+	}
 	for _, m := range all.Models() {
 		if !inline[m.Name] && !silent[m.Name] {
 			continue

@@ -1,0 +1,241 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers"
+	"iomodels/servers/deadline"
+	"iomodels/servers/loops"
+	"iomodels/servers/reactor/demux"
+	"iomodels/servers/reactor/leader/handles"
+	"iomodels/servers/sock"
+)
+
+// perCPU is how many threads there are for each processor, unless --loops says how many.
+const perCPU = 4
+
+// Model is the entry in the registry.
+func Model() servers.Model {
+	return servers.Model{
+		Name: "reactor-leader", Summary: "leader/followers: threads share one epoll, each event is one thread's",
+		Family: servers.Reactor, VariantOf: "reactor",
+		Card: servers.Card{
+			Loops:   "four threads per CPU, or as many as --loops says, on one epoll instance and one listener",
+			Buffers: "one read buffer per thread at work; a connection holds one only while output is pending",
+			Copies:  "1 in (kernel to read buffer), 1 in the handler, 1 out; 1 more for what is not sent at once",
+			Parser:  "package proto",
+			Handler: "on the thread that was told; with --offload on a worker pool",
+		},
+		Serve: Serve,
+	}
+}
+
+// Serve implements servers.Model.Serve.
+func Serve(ctx context.Context, cfg servers.Config) error {
+	threads := cfg.Loops
+	if threads == 0 {
+		threads = perCPU * runtime.GOMAXPROCS(0)
+	}
+	cfg.Loops = 1 // listener, and handle set
+	return loops.Serve(ctx, cfg, true, func(h *loops.House, listener int) (loops.Loop, error) {
+		return open(h, listener, threads)
+	})
+}
+
+// server is what the threads share.
+type server struct {
+	house    *loops.House
+	handles  *handles.Set
+	threads  int
+	listener int
+	begin    time.Time
+	open     atomic.Int64  // connections
+	works    sync.Pool     // of *work
+	woken    chan struct{} // closed when the server stops,
+	wake     func()        // by this
+	broken   chan error    // a thread cannot go on
+	killed   atomic.Bool   // the grace is over
+	paused   atomic.Bool   // accept waits for better times
+}
+
+func open(h *loops.House, listener, threads int) (*server, error) {
+	set, err := handles.Open()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		house: h, handles: set, threads: threads, listener: listener, begin: time.Now(),
+		woken: make(chan struct{}), broken: make(chan error, threads),
+	}
+	s.wake = sync.OnceFunc(func() { close(s.woken) })
+	s.works.New = func() any { return s.newWork() }
+	set.Add(listener, acceptor{s})
+	if err := set.Arm(listener, demux.Readable); err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return s, nil
+}
+
+// HEART
+
+// thread is the life of each: to follow, to lead, to handle what it was told, and to follow again.
+func (s *server) thread() error {
+	for {
+		handler, readiness, err := s.handles.Next() // followers wait here; who returns was the leader
+		if handler == nil {
+			return err
+		}
+		handler.HandleReady(readiness)
+	}
+}
+
+// HandleReady is told what can be done now, and does it.
+func (c *conn) HandleReady(r demux.Readiness) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd < 0 || c.thinking {
+		return
+	}
+	const broken = demux.Failure | demux.Gone
+	c.canRead = c.canRead || r&(demux.Readable|broken) != 0
+	c.canWrite = c.canWrite || r&(demux.Writable|broken) != 0
+	c.proceed()
+}
+
+// HEART END
+
+// acceptor is the event handler of the listener.
+type acceptor struct{ *server }
+
+// acceptMax bounds the connections taken at once, before the thread has others served.
+const acceptMax = 64
+
+// HandleReady takes what is in the queue. Out of descriptors it leaves the listener disarmed:
+// armed, it would report the same at once, again and again.
+func (s acceptor) HandleReady(demux.Readiness) {
+	for range acceptMax {
+		switch fd, errno := sock.Accept(s.listener); errno {
+		case 0:
+			s.admit(fd)
+		case unix.ECONNABORTED, unix.EPROTO: // it left before it was met
+		case unix.EAGAIN:
+			s.armListener()
+			return
+		default:
+			s.house.Complain(errno)
+			s.paused.Store(true)
+			return
+		}
+	}
+	s.armListener()
+}
+
+func (s *server) armListener() {
+	if err := s.handles.Arm(s.listener, demux.Readable); err != nil && !s.house.Stopping() {
+		s.house.Log.Error("listener lost", "err", err)
+	}
+}
+
+// admit lets a connection in or, beyond the limit, tells it to leave.
+func (s *server) admit(fd int) {
+	c := &conn{server: s, fd: fd, session: s.house.Protocol.New(), canWrite: true, moved: true}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.open.Add(1)
+	s.handles.Add(fd, c)
+	c.seat, c.verdict = s.house.Enter()
+	if refusal := s.house.Protocol.Refusal; c.seat == loops.Doorstep && len(refusal) > 0 {
+		c.send(refusal) // fits: the socket is new
+	}
+	c.proceed()
+}
+
+// Run starts the threads, and looks after time until the end.
+func (s *server) Run() error {
+	var threads sync.WaitGroup
+	for range s.threads {
+		threads.Go(func() {
+			if err := s.thread(); err != nil {
+				s.broken <- err
+			}
+		})
+	}
+	err := s.lookAfter()
+	s.handles.End()
+	threads.Wait()
+	return err
+}
+
+// Wake implements loops.Loop: it is called when the server stops.
+func (s *server) Wake() { s.wake() }
+
+// lookAfter gives up peers whose time is over, and lets accept try again, until the server stops
+// and all connections are closed.
+func (s *server) lookAfter() error {
+	tick := time.NewTicker(2 * deadline.Resolution)
+	defer tick.Stop()
+	for woken := s.woken; woken != nil; {
+		select {
+		case err := <-s.broken:
+			return err
+		case <-woken:
+			woken = nil
+		case <-tick.C:
+			if s.paused.Swap(false) {
+				s.armListener()
+			}
+			now := s.now()
+			s.each(func(c *conn) { c.checkTime(now) })
+		}
+	}
+	s.closeListener()
+	for end := time.Now().Add(s.house.Grace); ; {
+		s.each((*conn).windDown)
+		if s.open.Load() == 0 || s.killed.Load() {
+			return nil
+		}
+		s.killed.Store(time.Now().After(end))
+		select {
+		case err := <-s.broken:
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *server) now() deadline.Tick { return deadline.At(time.Since(s.begin)) }
+
+// each calls f with every connection that nobody is at work with.
+func (s *server) each(f func(*conn)) {
+	for _, h := range s.handles.All(nil) {
+		if c, ok := h.(*conn); ok && c.mu.TryLock() {
+			if c.fd >= 0 {
+				f(c)
+			}
+			c.mu.Unlock()
+		}
+	}
+}
+
+func (s *server) closeListener() {
+	s.handles.Remove(s.listener)
+	unix.Close(s.listener)
+	s.listener = -1
+}
+
+// Close closes what is still open: that with which a thread was at work at the end.
+func (s *server) Close() error {
+	s.killed.Store(true)
+	s.each((*conn).windDown)
+	if s.listener >= 0 {
+		s.closeListener()
+	}
+	return s.handles.Close()
+}
