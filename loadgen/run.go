@@ -25,6 +25,8 @@ type RunOptions struct {
 	Phase      func(PhaseEvent) // at the moment a phase begins
 	Progress   func(Interval)   // after each tick
 	Histograms func(Histograms) // once, at the end
+
+	mutant *mutant // breaks the generator on purpose, for a test of the self-test
 }
 
 // PhaseEvent says that a phase of the run begins. The phases are, in this order and each once:
@@ -139,7 +141,7 @@ func (r *run) addLoop(i int, target conns.Target) error {
 	}
 	share := pace.Share{Loop: i, Loops: p.Loops}
 	r.loops = append(r.loops, engine.New(engine.Config{
-		Engine: p.Engine, Dialog: dialog, Schedule: p.schedule(share),
+		Engine: p.Engine, Dialog: dialog, Schedule: r.opt.mutant.paced(p.schedule(share)),
 		Dialer:  conns.NewDialer(target, p.Sources, i*max(p.Sources/p.Loops, 1)),
 		Gate:    conns.NewGate(p.RampPerS/float64(p.Loops), r.began),
 		Control: &r.control, Clock: r.clock,

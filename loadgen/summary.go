@@ -61,7 +61,7 @@ func (r *run) tally() *engine.Tally {
 	for _, l := range r.loops[1:] {
 		t.Add(l.Tally())
 	}
-	return t
+	return r.opt.mutant.counted(t)
 }
 
 // histograms merges the kinds of requests. In a closed loop a request is due when it is sent,

@@ -21,6 +21,7 @@ type Report struct {
 type Distribution struct {
 	N    int     `json:"n"`
 	Mean float64 `json:"mean"`
+	P1   int64   `json:"p1"`
 	P50  int64   `json:"p50"`
 	P90  int64   `json:"p90"`
 	P99  int64   `json:"p99"`
@@ -109,7 +110,7 @@ func distribution(sample []int64) Distribution {
 	}
 	rank := func(q float64) int64 { return sorted[min(int(q*float64(n)), n-1)] }
 	return Distribution{
-		N: n, Mean: sum / float64(n), P50: rank(0.5), P90: rank(0.9), P99: rank(0.99),
+		N: n, Mean: sum / float64(n), P1: rank(0.01), P50: rank(0.5), P90: rank(0.9), P99: rank(0.99),
 		P999: rank(0.999), Max: sorted[n-1],
 	}
 }

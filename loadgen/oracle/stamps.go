@@ -48,12 +48,13 @@ func stampIn(control []byte) time.Time {
 		return time.Time{}
 	}
 	for _, m := range messages {
-		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPING_NEW && len(m.Data) >= 16 {
-			s := int64(binary.NativeEndian.Uint64(m.Data))
-			ns := int64(binary.NativeEndian.Uint64(m.Data[8:]))
-			if s != 0 {
-				return time.Unix(s, ns)
-			}
+		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SO_TIMESTAMPING_NEW || len(m.Data) < 16 {
+			continue
+		}
+		s := int64(binary.NativeEndian.Uint64(m.Data))
+		ns := int64(binary.NativeEndian.Uint64(m.Data[8:]))
+		if s != 0 {
+			return time.Unix(s, ns)
 		}
 	}
 	return time.Time{}

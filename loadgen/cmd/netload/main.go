@@ -55,6 +55,7 @@ felt by every request that became due meanwhile. It verifies every reply byte by
 itself: a result says valid, suspect or invalid, and why.
 
 Usage: netload --addr HOST:PORT [flags]
+       netload selftest [--quick] [--only N,M] [--out FILE]    prove this program against known truths
 
 Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
@@ -86,6 +87,8 @@ func command(code *int) *cobra.Command {
 	cmd.SetHelpTemplate(help)
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	o.register(cmd.Flags())
+	cmd.AddCommand(selftestCommand(code))
+	cmd.AddCommand(helperCommands()...)
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return didYouMean(c.Flags(), err) })
 	return cmd
 }
