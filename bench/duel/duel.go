@@ -228,9 +228,9 @@ func (ar *arena) slice(ctx context.Context, server *proc.Server, n uint64) (figu
 		OnPhase: func(p proc.Phase) {
 			switch p.Name {
 			case proc.PhaseMeasure:
-				edges[0] = ar.look(server.Pid(), p.At)
+				edges[0] = ar.look(server.PIDs, p.At)
 			case proc.PhaseDrain:
-				edges[1] = ar.look(server.Pid(), p.At)
+				edges[1] = ar.look(server.PIDs, p.At)
 			}
 		},
 	})
@@ -274,9 +274,9 @@ type edge struct {
 	err     error
 }
 
-func (ar *arena) look(pid int, at time.Duration) edge {
+func (ar *arena) look(pids []int, at time.Duration) edge {
 	e := edge{at: at}
-	if e.cpu, e.err = proc.ReadCPU(pid); e.err == nil {
+	if e.cpu, e.err = proc.ReadCPU(pids...); e.err == nil {
 		e.machine, e.err = ar.machine.Read([]int{ar.opt.CPU})
 	}
 	return e

@@ -56,7 +56,7 @@ func (r *Rig) Measure(ctx context.Context, visit bench.Visit) (record.Record, er
 		defer counter.Close()
 	}
 	s := &sampler{
-		server: server.Pid(), cpus: union(serverCPUs, loadCPUs), machine: r.Machine,
+		server: server.PIDs, cpus: union(serverCPUs, loadCPUs), machine: r.Machine,
 		counter: counter, settle: visit.Step.Settle,
 	}
 	s.beforeConnections()

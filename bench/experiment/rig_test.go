@@ -211,7 +211,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func TestSyscallsAreExtrapolatedFromTheWarmup(t *testing.T) {
-	s := &sampler{server: os.Getpid(), counted: true, calls: 300, okAtWarmup: 50, okAtMeasure: 150}
+	s := &sampler{server: []int{os.Getpid()}, counted: true, calls: 300, okAtWarmup: 50, okAtMeasure: 150}
 	s.first, s.second = reading{taken: true, edge: 0, at: 1}, reading{taken: true, edge: time.Second, at: time.Second}
 	sum := measured(visit("a", 1)).Load
 	sum.Requests.OK = 1000

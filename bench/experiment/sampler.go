@@ -16,7 +16,7 @@ import (
 //	connected ── idle memory     warmup ── count on     measure ── count off, first reading
 //	                                                    drain   ── second reading, memory
 type sampler struct {
-	server  int // process id
+	server  []int // process ids
 	cpus    []int
 	machine proc.MachineReader
 	counter *proc.Counter // nil: system calls are not counted
@@ -76,17 +76,17 @@ func (s *sampler) phase(p proc.Phase) {
 func (s *sampler) read(edge time.Duration) reading {
 	r := reading{edge: edge, at: proc.Monotonic(), taken: true}
 	var err error
-	r.cpu, err = proc.ReadCPU(s.server) // first: everything after it takes time
+	r.cpu, err = proc.ReadCPU(s.server...) // first: everything after it takes time
 	s.note(err)
 	r.machine, err = s.machine.Read(s.cpus)
 	s.note(err)
-	r.switches, err = proc.ReadSwitches(s.server)
+	r.switches, err = proc.ReadSwitches(s.server...)
 	s.note(err)
 	return r
 }
 
 func (s *sampler) memory() (proc.Memory, int64) {
-	memory, err := proc.ReadMemory(s.server)
+	memory, err := proc.ReadMemory(s.server...)
 	s.note(err)
 	kernel, err := proc.KernelMemory()
 	s.note(err)

@@ -30,6 +30,7 @@ type ServerSpec struct {
 type Server struct {
 	*Child
 	Addr string
+	PIDs []int // all its processes: the child, and workers that it has started
 }
 
 // StartError says why a server did not come up, with its last words.
@@ -56,6 +57,7 @@ func WithTail(message, tail string) string {
 type readyLine struct {
 	Ready string `json:"ready"`
 	Pid   int    `json:"pid"`
+	Pids  []int  `json:"pids"` // the workers of a server of several processes
 }
 
 // Serve starts a server and waits until it accepts connections. On error nothing is left
@@ -93,7 +95,7 @@ func Serve(ctx context.Context, spec ServerSpec) (*Server, error) {
 		if r.Pid != child.Pid() {
 			return nil, failed(fmt.Sprintf("says it has pid %d, was started as %d", r.Pid, child.Pid()))
 		}
-		return &Server{Child: child, Addr: r.Ready}, nil
+		return &Server{Child: child, Addr: r.Ready, PIDs: append([]int{r.Pid}, r.Pids...)}, nil
 	case <-child.Exited():
 		return nil, failed("ended before it accepted connections, " + child.Exit().String())
 	case <-patience.C:

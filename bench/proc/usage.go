@@ -38,9 +38,23 @@ const (
 	clockSched = 2 // run time as the scheduler sums it
 )
 
-// ReadCPU reads the CPU clocks of a process. They include dead threads, which the files of
-// /proc do not, and cost one system call each however many threads there are.
-func ReadCPU(pid int) (CPU, error) {
+// ReadCPU reads the CPU clocks of a server's processes, summed. They include dead threads, which
+// the files of /proc do not, and cost one system call each however many threads there are.
+func ReadCPU(pids ...int) (CPU, error) {
+	var sum CPU
+	for _, pid := range pids {
+		cpu, err := readCPU(pid)
+		if err != nil {
+			return CPU{}, err
+		}
+		sum.Total += cpu.Total
+		sum.User += cpu.User
+		sum.Ticks += cpu.Ticks
+	}
+	return sum, nil
+}
+
+func readCPU(pid int) (CPU, error) {
 	var cpu CPU
 	for _, c := range []struct {
 		which int32
@@ -65,21 +79,39 @@ func (c CPU) Since(earlier CPU) (total, user, sys time.Duration) {
 	return total, user, total - user
 }
 
-// Memory is what a process holds.
+// Memory is what a server's processes hold.
 type Memory struct {
 	RSS     int64 // bytes resident
 	Threads int
 }
 
-// ReadMemory walks the process's page tables: exact, and too slow for the middle of a window.
-func ReadMemory(pid int) (Memory, error) {
+// ReadMemory walks the page tables: exact, and too slow for the middle of a window. What several
+// processes share (the program, above all) is counted once.
+func ReadMemory(pids ...int) (Memory, error) {
+	label := "Rss:"
+	if len(pids) > 1 {
+		label = "Pss:" // each page divided by the number of processes that map it
+	}
+	var sum Memory
+	for _, pid := range pids {
+		m, err := readMemory(pid, label)
+		if err != nil {
+			return Memory{}, err
+		}
+		sum.RSS += m.RSS
+		sum.Threads += m.Threads
+	}
+	return sum, nil
+}
+
+func readMemory(pid int, label string) (Memory, error) {
 	rollup, err := os.ReadFile(procPath(pid, "smaps_rollup"))
 	if err != nil {
 		return Memory{}, fmt.Errorf("resident memory: %w", err)
 	}
-	rss, ok := fieldKB(rollup, "Rss:")
+	rss, ok := fieldKB(rollup, label)
 	if !ok {
-		return Memory{}, fmt.Errorf("resident memory: no Rss in %s", procPath(pid, "smaps_rollup"))
+		return Memory{}, fmt.Errorf("resident memory: no %s in %s", label, procPath(pid, "smaps_rollup"))
 	}
 	status, err := os.ReadFile(procPath(pid, "status"))
 	if err != nil {
@@ -96,8 +128,21 @@ type Switches struct{ Voluntary, Involuntary uint64 }
 // scaled up, since reading thousands of files would itself disturb the window.
 const maxThreadsRead = 64
 
-// ReadSwitches sums the context switches of a process's living threads.
-func ReadSwitches(pid int) (Switches, error) {
+// ReadSwitches sums the context switches of the living threads of a server's processes.
+func ReadSwitches(pids ...int) (Switches, error) {
+	var sum Switches
+	for _, pid := range pids {
+		s, err := readSwitches(pid)
+		if err != nil {
+			return Switches{}, err
+		}
+		sum.Voluntary += s.Voluntary
+		sum.Involuntary += s.Involuntary
+	}
+	return sum, nil
+}
+
+func readSwitches(pid int) (Switches, error) {
 	tasks, err := taskDirs(pid)
 	if err != nil {
 		return Switches{}, fmt.Errorf("context switches: %w", err)

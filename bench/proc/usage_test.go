@@ -180,3 +180,37 @@ func TestMachineReader(t *testing.T) {
 		t.Errorf("kernel memory %d, %v", kernel, err)
 	}
 }
+
+// TestSeveralProcesses: what several processes use is summed, and one that is gone is an error.
+func TestSeveralProcesses(t *testing.T) {
+	child, err := proc.Start(proc.Spec{Path: "/bin/sleep", Args: []string{"60"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Kill()
+	self := os.Getpid()
+	alone, err := proc.ReadCPU(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := proc.ReadCPU(self, self)
+	if err != nil || both.Total < 2*alone.Total {
+		t.Errorf("twice the same process: %v, %v; want at least twice %v", both.Total, err, alone.Total)
+	}
+	one, err := proc.ReadMemory(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := proc.ReadMemory(self, child.Pid())
+	if err != nil || two.Threads <= one.Threads || two.RSS == 0 {
+		t.Errorf("memory of two processes: %+v, %v; of one: %+v", two, err, one)
+	}
+	if _, err := proc.ReadSwitches(self, child.Pid()); err != nil {
+		t.Error(err)
+	}
+	child.Kill()
+	<-child.Exited()
+	if _, err := proc.ReadCPU(self, child.Pid()); err == nil {
+		t.Error("the CPU time of a process that is gone was read")
+	}
+}
