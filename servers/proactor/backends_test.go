@@ -18,7 +18,9 @@ import (
 
 // backends are what the server runs on.
 var backends = map[string]proactor.Backend{
-	"uring": func(s proactor.Settings) (proactor.Proactor, error) { return uring.New(uring.Options{Settings: s}) },
+	"uring": func(s proactor.Settings) (proactor.Proactor, error) {
+		return uring.New(uring.Options{Settings: s})
+	},
 	"uring-plain": func(s proactor.Settings) (proactor.Proactor, error) {
 		return uring.New(uring.Options{Settings: s, NoMultishot: true, NoQuietSends: true})
 	},

@@ -34,7 +34,7 @@
 //
 // # What a connection costs
 //
-// 80 bytes, its session, and 24 bytes in tables. The price of the bar above is avoided where
+// 80 bytes, its session, and 28 bytes in tables. The price of the bar above is avoided where
 // it would hurt: a pending receive holds no buffer, the backend chooses one when bytes are
 // there and lends it to the handler. A reply has its buffer from the loop's pool until it is
 // sent. (Options.NoProvidedBuffers of package uring shows the pattern as it was: a buffer for
@@ -46,6 +46,10 @@
 //     connection. So a connection is closed by cancelling, and buried by its last completion.
 //   - A receive that completes many times cannot be held back like a read that one does not
 //     make. Back-pressure means to cancel it, and to keep what was on its way (exchange.rest).
+//   - Completions come breadth-first: all that has been received, then all that is sent, and by
+//     then a large message has left the cache. So a backend says when more of the same stream
+//     follows at once (Op.Follow), and the answers to it are sent together; a stream ends its
+//     turn after ReceiveMax bytes.
 //   - Handlers are called by Complete alone, never by Submit: no recursion, no surprise.
 //
 // Read next: connection.go from HEART to HEART END; then uring.Proactor.Complete, or the same

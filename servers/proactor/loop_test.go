@@ -208,7 +208,7 @@ func TestVerdicts(t *testing.T) {
 		}
 		s.sends(100)
 		if !slices.Equal(s.closed, []int32{7}) || l.live != 1 {
-			t.Fatalf("closed %v, live %d; want it closed and not buried: a receive is pending", s.closed, l.live)
+			t.Fatalf("closed %v, live %d; want 7, 1: its receive is pending", s.closed, l.live)
 		}
 		s.complete("receive", 0, unix.ECANCELED, false)
 		if l.live != 0 {
@@ -222,7 +222,8 @@ func TestVerdicts(t *testing.T) {
 		}
 		defer unix.Close(pair[0])
 		defer unix.Close(pair[1])
-		l, s, session := newScripted(t, pair[0], func(string) (string, proto.Verdict) { return "no", proto.Linger })
+		refuse := func(string) (string, proto.Verdict) { return "no", proto.Linger }
+		l, s, session := newScripted(t, pair[0], refuse)
 		s.receive("go", true)
 		s.sends(100)
 		if n, err := unix.Read(pair[1], make([]byte, 1)); n != 0 || err != nil {

@@ -14,9 +14,9 @@ func Model() servers.Model {
 		Summary: "the same server on the reactor's epoll: what the pattern costs without the kernel's help",
 		Family:  servers.Proactor,
 		Card: servers.Card{
-			Loops:   "one locked thread and epoll instance per loop, each with its own listener (SO_REUSEPORT)",
+			Loops:   "one thread and epoll instance per loop, each with its own listener (SO_REUSEPORT)",
 			Buffers: "one receive buffer per loop; a reply has its own until sent",
-			Copies:  "1 in (kernel to receive buffer), 1 in the handler, 1 out; 1 more for what arrives while a reply is owed",
+			Copies:  "1 in (kernel to receive buffer), 1 in the handler, 1 out; 1 more for input while a reply is owed",
 			Parser:  "package proto",
 			Handler: "on the loop; with --offload on a worker pool",
 		},

@@ -27,7 +27,8 @@ func accept(b *bench) {
 			b.Errorf("descriptor %d accepted twice", fd)
 		}
 		fds[fd] = true
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 {
 			b.Errorf("descriptor %d: flags %#x, %v; want close-on-exec", fd, flags, err)
 		}
 		if !op.Pending {
@@ -66,6 +67,14 @@ func cancel(b *bench) {
 		b.settle()
 		b.wantCount("completions", in.calls, 1)
 	}
+	// A send that nobody has tried yet: it may be carried out, but it completes once.
+	early := b.newLog(fd)
+	early.op.Buf = []byte("x")
+	b.p.Submit(&early.op, proactor.Send)
+	b.p.Cancel(&early.op)
+	b.until("the completion", early.ended)
+	b.settle()
+	b.wantCount("completions of a send", early.calls, 1)
 	// A send that waits for room.
 	out := b.newLog(fd)
 	out.op.Buf, out.again = pattern(bulk), proactor.Send

@@ -57,18 +57,19 @@ var cases = []struct {
 	name, explanation string
 	run               func(*bench)
 }{
-	{"not-inside-submit", "an operation that could be done at once completes in Complete, not in Submit", notInsideSubmit},
+	{"not-inside-submit", "what could be done at once completes in Complete, not in Submit", notInsideSubmit},
 	{"receive", "completions until the end of the stream, every byte once and in order", receive},
 	{"follow", "what is said to follow comes next, with bytes", follow},
 	{"end-of-stream", "the peer's FIN is a completion with 0, and the last", endOfStream},
 	{"reset", "the peer's RST is a completion with an error, and the last", reset},
 	{"send", "more than the socket holds is sent piece by piece, nothing lost or doubled", send},
-	{"send-lazily", "the same without hurry, and its success is told although nothing else happens", sendLazily},
+	{"send-lazily", "the same without hurry; success is told though nothing else happens", sendLazily},
+	{"lazy-alone", "a wait without end does not hide the success of a lazy send", lazyAlone},
 	{"send-broken", "a send to a peer that is gone completes with an error, whether lazy or not", sendBroken},
 	{"accept", "one accept brings every connection, until it is cancelled", accept},
-	{"cancel", "a cancelled operation completes once, with ECANCELED; one that is over is left alone", cancel},
+	{"cancel", "a cancelled operation completes once; one that is over is left alone", cancel},
 	{"close-pending", "CloseFD: what is pending completes once, and the peer sees the end", closePending},
-	{"number-reused", "a descriptor number that comes back brings no completion of its predecessor", numberReused},
+	{"number-reused", "a number that comes back brings no completion of its predecessor", numberReused},
 	{"wake", "Wake ends a wait, before it or during it; many at once are one", wake},
 	{"wake-none-lost", "what was stored before a Wake is seen after a Complete", wakeNoneLost},
 	{"wait-bounded", "Complete returns when its time is over, and at once for 0", waitBounded},

@@ -22,8 +22,8 @@ func Model() servers.Model {
 		Family:  servers.Proactor,
 		Card: servers.Card{
 			Loops:   "one locked thread and ring per loop, each with its own listener (SO_REUSEPORT)",
-			Buffers: "receive buffers in a pool per loop, chosen by the kernel when bytes arrive; a reply has its own until sent",
-			Copies:  "1 in (kernel to receive buffer), 1 in the handler, 1 out; 1 more for what arrives while a reply is owed",
+			Buffers: "a pool per loop, from which the kernel chooses when bytes arrive; a reply has its own until sent",
+			Copies:  "1 in (kernel to receive buffer), 1 in the handler, 1 out; 1 more for input while a reply is owed",
 			Parser:  "package proto",
 			Handler: "on the loop; with --offload on a worker pool",
 		},
@@ -58,7 +58,7 @@ func remedy(err error, disabled string) error {
 	switch {
 	case errors.Is(err, unix.ENOSYS):
 		return fmt.Errorf("%w: the kernel has no io_uring (Linux before 5.1, or built without), "+
-			"or a seccomp filter hides it: run outside the container or sandbox, or permit the io_uring calls", err)
+			"or a seccomp filter hides it: leave the container or sandbox, or permit the io_uring calls", err)
 	case errors.Is(err, unix.EPERM) && disabled == "1":
 		return fmt.Errorf("%w: sysctl kernel.io_uring_disabled is 1: set it to 0, "+
 			"or join the group of kernel.io_uring_group", err)

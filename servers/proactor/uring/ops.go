@@ -156,8 +156,10 @@ func (p *Proactor) prepareReceive(e *ring.SQE, op *proactor.Op) {
 // while it is submitted or not at all, so whoever looks at the queue after the submission and
 // finds no failure knows that it succeeded. That saves a completion per request, and, when few
 // connections are busy, a turn of the loop: the wait ends with the next request, not with the
-// news that the reply was sent. WAITALL makes a short send a failure as well (io_send and
-// io_sendrecv_fail in io_uring/net.c, io_req_defer_failed in io_uring/io_uring.c).
+// news that the reply was sent. (Measured: half the system calls with one connection, and two
+// to three per cent of the cost of a small request with 256.) WAITALL makes a short send a
+// failure as well: io_send and io_sendrecv_fail in io_uring/net.c, io_req_defer_failed in
+// io_uring/io_uring.c.
 func (p *Proactor) prepareSend(e *ring.SQE, op *proactor.Op, quiet bool) {
 	e.Opcode, e.OpFlags = ring.OpSend, unix.MSG_NOSIGNAL
 	point(e, op.Buf)
@@ -183,14 +185,14 @@ func (p *Proactor) settle() {
 	if len(p.quiet) == 0 || p.ring.Overflowed() { // a failure may be among what did not fit
 		return
 	}
-	for i, n := uint32(0), p.ring.Filled(); i < n; i++ {
+	seen, n := p.ring.Submitted(), 0 // before any handler runs: it may submit more
+	for n < len(p.quiet) && int32(seen-p.quiet[n].entry) >= 0 {
+		n++
+	}
+	for i, filled := uint32(0), p.ring.Filled(); i < filled; i++ {
 		if c := p.ring.Peek(i); c.UserData&quietBit != 0 {
 			p.failedQuietly(*c)
 		}
-	}
-	seen, n := p.ring.Submitted(), 0
-	for n < len(p.quiet) && int32(seen-p.quiet[n].entry) >= 0 {
-		n++
 	}
 	for i := range n {
 		q := p.quiet[i] // a copy: handlers append to p.quiet

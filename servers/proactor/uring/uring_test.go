@@ -27,7 +27,9 @@ var variants = map[string]Options{
 	"undeferred":  {NoDeferral: true},
 	"tiny-queue":  {Entries: 1},
 	"two-buffers": {Buffers: 2, NoIncremental: true},
-	"bare":        {NoMultishot: true, NoProvidedBuffers: true, NoQuietSends: true, NoBatching: true, NoDeferral: true},
+	"bare": {
+		NoMultishot: true, NoProvidedBuffers: true, NoQuietSends: true, NoBatching: true, NoDeferral: true,
+	},
 }
 
 func backend(opt Options) proactor.Backend {
@@ -183,7 +185,8 @@ func TestCloseClosesAcceptedConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(peer)
-	if err := unix.Connect(peer, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	to := &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte{127, 0, 0, 1}}
+	if err := unix.Connect(peer, to); err != nil {
 		t.Fatal(err)
 	}
 	p.enter(1, time.Second) // accepted; its completion stays in the queue
@@ -212,6 +215,20 @@ func TestDescriptorClosedAfterItsLastCompletion(t *testing.T) {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		return completed && err == unix.EBADF
 	})
+}
+
+func TestCloseCarriesOutWhatWasToBeClosed(t *testing.T) {
+	p, fd, _ := open(t, Options{})
+	op := proactor.Op{FD: int32(fd), Done: func(*proactor.Op, int, error) {}}
+	p.Submit(&op, proactor.Receive)
+	p.enter(0, 0)
+	p.CloseFD(fd)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("the descriptor was to be closed: %v", err)
+	}
 }
 
 func BenchmarkBell(b *testing.B) {

@@ -101,13 +101,15 @@ func (r *Ring) mmap(p *params) (err error) {
 		return os.NewSyscallError("mmap io_uring entries", err)
 	}
 	at := func(off uint32) unsafe.Pointer { return unsafe.Pointer(&r.queues[off]) }
-	r.sqHead, r.sqTail, r.sqFlags = (*uint32)(at(p.sq.head)), (*uint32)(at(p.sq.tail)), (*uint32)(at(p.sq.flags))
+	r.sqHead, r.sqTail = (*uint32)(at(p.sq.head)), (*uint32)(at(p.sq.tail))
 	r.cqHead, r.cqTail = (*uint32)(at(p.cq.head)), (*uint32)(at(p.cq.tail))
+	r.sqFlags = (*uint32)(at(p.sq.flags))
 	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(&r.entries[0])), p.sqEntries)
 	r.cqes = unsafe.Slice((*CQE)(at(p.cq.cqes)), p.cqEntries)
 	if indirect { // entry i is entry i, for ever
-		for i, array := uint32(0), unsafe.Slice((*uint32)(at(p.sq.array)), p.sqEntries); i < p.sqEntries; i++ {
-			array[i] = i
+		array := unsafe.Slice((*uint32)(at(p.sq.array)), p.sqEntries)
+		for i := range array {
+			array[i] = uint32(i)
 		}
 	}
 	return nil
@@ -180,7 +182,8 @@ func (r *Ring) Take() CQE {
 
 // Close closes the ring. What is still under way is cancelled by the kernel, some time later.
 func (r *Ring) Close() error {
-	return errors.Join(unmap(r.queues), unmap(r.entries), os.NewSyscallError("close io_uring", unix.Close(r.fd)))
+	err := os.NewSyscallError("close io_uring", unix.Close(r.fd))
+	return errors.Join(unmap(r.queues), unmap(r.entries), err)
 }
 
 func unmap(m []byte) error {
