@@ -19,7 +19,7 @@ func knowsItself() []Experiment {
 			Number: 18, Name: "Frozen generator", run: frozenGenerator,
 			Shows: "the generator's own stall is in its lag and in the response times, not in the service" +
 				" times, and makes the run invalid",
-			Setup: "netload in a process of its own, 2,000/s for 10 s, stopped for 200 ms once",
+			Setup: "netload in a process of its own, 500/s for 10 s, stopped for 200 ms once",
 		},
 		{
 			Number: 19, Name: "Busy processor", run: busyProcessor,
@@ -61,7 +61,7 @@ type childResult struct {
 }
 
 func frozenGenerator(t *Trial) error {
-	const stop, rate = 200 * time.Millisecond, 2000.0
+	const stop, rate = 200 * time.Millisecond, 500.0
 	length := t.seconds(10)
 	h, err := t.oracle(oracle.Spec{Rule: oracle.Fixed(time.Millisecond)})
 	if err != nil {

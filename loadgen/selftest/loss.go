@@ -56,11 +56,13 @@ func conservation(t *Trial) error {
 		{"churn", loadgen.Plan{Conns: 8, Rate: 2000, RequestsPerConn: 7}, oracle.Spec{}},
 		{"HTTP", loadgen.Plan{Conns: 8, Rate: 2000, Proto: "http"}, oracle.Spec{}},
 		{
-			"overload", loadgen.Plan{Conns: 2, Rate: 500, Timeout: 300 * time.Millisecond},
+			"overload",
+			loadgen.Plan{Conns: 2, Rate: 500, Timeout: 300 * time.Millisecond},
 			oracle.Spec{Rule: oracle.Fixed(50 * time.Millisecond)},
 		},
 		{
-			"black hole", loadgen.Plan{Conns: 100, Rate: 2000, Timeout: 300 * time.Millisecond},
+			"black hole",
+			loadgen.Plan{Conns: 100, Rate: 2000, Timeout: 300 * time.Millisecond},
 			oracle.Spec{Fates: append(slices.Repeat([]string{oracle.Answer}, 49), oracle.Silence)},
 		},
 	} {
@@ -131,8 +133,12 @@ func faults(t *Trial) error {
 	}
 	q := m.Requests
 	for _, c := range []struct{ class, fate string }{
-		{"reset", oracle.Reset}, {"eof", oracle.Fin}, {"truncated", oracle.Half},
-		{"malformed", oracle.Garbage}, {"wrong-body", oracle.Wrong}, {"status-5xx", oracle.Error500},
+		{"reset", oracle.Reset},
+		{"eof", oracle.Fin},
+		{"truncated", oracle.Half},
+		{"malformed", oracle.Garbage},
+		{"wrong-body", oracle.Wrong},
+		{"status-5xx", oracle.Error500},
 		{"status-4xx", oracle.Error404},
 	} {
 		got, done := q.Errors[c.class], r.Fates[c.fate]
