@@ -109,6 +109,9 @@ func (s *server) think(j *offload.Job) {
 // send writes the output. A peer that takes some of it has time anew for the rest.
 func (s *server) send(p *peer) error {
 	p.headEnd = time.Time{} // something was answered: the next head is a new one
+	// Before the peer hears anything: who has its answer may rely on it that the request behind
+	// has begun, too, and that a stop will not cut it off.
+	p.mid.set(p.job.Session.Phase() != proto.Idle)
 	rest := p.job.Out
 	for len(rest) > 0 {
 		n, err := p.conn.Write(rest, s.cfg.Timeouts.Write)
