@@ -46,11 +46,11 @@ func warmup(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	base := ms(float64(m.Histograms.Service.Quantile(0.01) - r.Held.P1))
+	base := ms(base(m, r))
 	t.near("requests cut off", "", rate*length.Seconds(), 1, float64(m.WarmupOK), noise{})
 	t.near("requests measured", "", rate*length.Seconds(), 1, float64(m.Requests.OK), noise{})
-	t.near("p99 after the cut, less the shortest round trip", " ms", 1.05, 0.05, ms(float64(m.Response.P99))-base,
-		noise{q: 0.99, times: passes, unit: 1e6})
+	t.near("p99 after the cut, less the shortest round trip", " ms", 1.05, 0.05,
+		ms(float64(m.Response.P99))-base, noise{q: 0.99, times: passes, unit: 1e6})
 	cut := 0.0
 	for _, i := range m.Intervals {
 		if i.Phase == loadgen.PhaseWarmup {
@@ -58,8 +58,8 @@ func warmup(t *Trial) error {
 		}
 	}
 	start := float64(m.Generator.StartNS) / 1e9
-	t.holds("the cut in the time series", "at the end of a warm-up interval", fmt.Sprintf("after %.1f s", cut),
-		cut > length.Seconds() && start > 0)
+	t.holds("the cut in the time series", "at the end of a warm-up interval",
+		fmt.Sprintf("after %.1f s", cut), cut > length.Seconds() && start > 0)
 	return nil
 }
 
@@ -67,7 +67,8 @@ func coverage(t *Trial) error {
 	n := t.rounds(40)
 	independent := queue{quantiles: map[float64]float64{0.99: exponentialQuantile(2, 0.99)}}
 	dependent := queue{
-		random: true, exponential: true, rho: 0.8, quantiles: map[float64]float64{0.99: mm1Quantile(0.8, 0.99)},
+		random: true, exponential: true, rho: 0.8,
+		quantiles: map[float64]float64{0.99: mm1Quantile(0.8, 0.99)},
 	}
 	needed := math.Ceil(float64(n) * 34 / 40)
 	for _, c := range []struct {
@@ -184,6 +185,6 @@ func (t *Trial) differ(a, b time.Duration, seed uint64) (bool, error) {
 		}
 		medians[which] = append(medians[which], float64(m.Histograms.Response.Quantile(0.5)))
 	}
-	apart := slices.Max(medians[0]) < slices.Min(medians[1]) || slices.Max(medians[1]) < slices.Min(medians[0])
-	return apart, t.cleanUp()
+	below := func(a, b []float64) bool { return slices.Max(a) < slices.Min(b) }
+	return below(medians[0], medians[1]) || below(medians[1], medians[0]), t.cleanUp()
 }

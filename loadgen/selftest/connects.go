@@ -120,8 +120,8 @@ func ports(t *Trial) error {
 	kernel, err := conns.ReadKernel()
 	if c := &t.checks[0]; best < want && kernel.TimeWait > uint64(limits.Ports())/2 {
 		c.Status = NotMet
-		c.Reason = fmt.Sprintf("other programs keep %d sockets in TIME_WAIT; of %d ranges of 4 ports none was free",
-			kernel.TimeWait, tries)
+		c.Reason = fmt.Sprintf("other programs keep %d sockets in TIME_WAIT; of %d ranges of 4 ports none"+
+			" was free", kernel.TimeWait, tries)
 	}
 	return err
 }
@@ -146,8 +146,8 @@ func dialOut(addrs []string, low, ports, sources, n int) (opened int, failed con
 		}
 		opened++
 		defer func() {
-			err = joinErrors(err, unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
-				unix.Close(fd))
+			reset := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+			err = joinErrors(err, reset, unix.Close(fd))
 		}()
 	}
 	return opened, failed, nil

@@ -142,7 +142,8 @@ func faults(t *Trial) error {
 		{"status-4xx", oracle.Error404},
 	} {
 		got, done := q.Errors[c.class], r.Fates[c.fate]
-		t.holds(c.class, fmt.Sprint(n/10), fmt.Sprintf("%d, oracle %d", got, done), got == n/10 && done == n/10)
+		t.holds(c.class, fmt.Sprint(n/10), fmt.Sprintf("%d, oracle %d", got, done),
+			got == n/10 && done == n/10)
 		t.checks[len(t.checks)-1].Tolerance = "exact"
 	}
 	t.exactly("timeout", n/10, q.Timeouts)

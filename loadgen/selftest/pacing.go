@@ -50,7 +50,7 @@ func constantArrives(t *Trial) error {
 	slices.Sort(deviations)
 	wakeUps := noise{q: 0.99, times: 4, unit: 1e3}
 	t.near("median gap", " us", 1e6/rate, 0.02*1e6/rate, percentile(gaps, 0.5),
-		noise{q: 0.5, times: 1, unit: 1e3})
+		noise{q: 0.5, times: 1, unit: 1e3, below: true})
 	t.most("p99 of its deviation", " us", 100, percentile(deviations, 0.99), wakeUps)
 	worst := worstWindow(times, rate, 100*time.Millisecond)
 	// A wake-up that is late by 1 % of a window moves 1 % of its requests out of it.
@@ -89,7 +89,7 @@ func poissonArrives(t *Trial) error {
 		sums = append(sums, float64(times[i]-times[i-sum])/1e9*rate)
 	}
 	erlang := func(x float64) float64 { return erlangCDF(sum, x) }
-	late := noise{q: 0.99, times: 2, unit: 1e9 / rate * sum} // against a mean of ten gaps
+	late := noise{q: 0.99, times: 2, unit: 1e9 / rate * sum, below: true} // against a mean of ten gaps
 	t.most("Kolmogorov-Smirnov distance", "", kolmogorovLimit(len(sums)), kolmogorov(sums, erlang), late)
 	mean, sd := meanAndSD(sums)
 	t.within("mean gap, of 1/R", "", 1, 2, mean/sum, noise{})

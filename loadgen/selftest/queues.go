@@ -17,9 +17,9 @@ func queues() []Experiment {
 			Shows: "arrivals, waiting and percentiles at once: a wrong arrival process cannot pass all" +
 				" four queues",
 			Setup: "16 queues side by side in the oracle, each with a mean service time of 1 ms, at" +
-				" utilisation 0.5 and 0.8; 10 runs of 2.5 s each (M/M/1 at 0.8: of 6 s) after 0.5 s of" +
+				" utilisation 0.5 and 0.8; 10 runs of 2.5 s each (6 s at 0.8, but for D/D/1) after 0.5 s of" +
 				" warm-up, 8,000/s or 12,800/s: 200,000 to 768,000 requests per queue and utilisation;" +
-				" histograms of the runs merged, mean round trip, lag and release error subtracted",
+				" histograms of the runs merged, median round trip, lag and release error subtracted",
 		},
 		{
 			Number: 13, Name: "Little's law", run: littlesLaw,
@@ -53,8 +53,8 @@ func textbook() (all []queue) {
 		}
 		all = append(all,
 			queue{"M/M/1", true, true, rho, mm1Mean(rho), mm1, long},
-			queue{"M/D/1", true, false, rho, md1Mean(rho), md1, 2.5},
-			queue{"D/M/1", false, true, rho, dm1Mean(rho), dm1, 2.5},
+			queue{"M/D/1", true, false, rho, md1Mean(rho), md1, long},
+			queue{"D/M/1", false, true, rho, dm1Mean(rho), dm1, long},
 			queue{"D/D/1", false, false, rho, 1, map[float64]float64{0.5: 1, 0.99: 1}, 2.5})
 	}
 	return all
@@ -89,8 +89,12 @@ func (t *Trial) oneQueue(q queue) error {
 			single[p] = append(single[p], ms(float64(m.Histograms.Response.Quantile(p)))-over)
 		}
 	}
+	t.most(fmt.Sprintf("%s at %v: round trip, lag and release error, subtracted", q.name, q.rho), " us", 300,
+		1e3*less, noise{q: 0.99, times: passes, unit: 1e3})
 	label := fmt.Sprintf("%s at %v: ", q.name, q.rho)
-	late := noise{q: 0.99, times: passes, unit: 1e6}
+	// A pause makes requests arrive in a bunch, and the queue carries it off with what is left of
+	// its server.
+	late := noise{q: 0.99, times: passes / (1 - q.rho), unit: 1e6}
 	t.within(label+"mean", " ms", q.mean, 3, ms(merged.Mean())-less, late)
 	for _, p := range []float64{0.5, 0.99, 0.999} {
 		want, asked := q.quantiles[p]
@@ -130,7 +134,7 @@ func littlesLaw(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	late := ms(trip(closed, r) + r.Late.Mean)
+	late := ms(closed.Histograms.Service.Mean() - r.Held.Mean + r.Late.Mean)
 	// X = N / (D + round trip)
 	t.within("closed: replies per second", "", n/(delay+late)*1e3, 1, closed.RatePerS, noise{})
 	inFlight := closed.RatePerS * closed.Histograms.Service.Mean() / 1e9

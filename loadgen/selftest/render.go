@@ -39,7 +39,8 @@ func Here() Where {
 	if unix.Uname(&uts) == nil {
 		w.Kernel = unix.ByteSliceToString(uts.Release[:])
 	}
-	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output(); err == nil {
+	out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output()
+	if err == nil {
 		w.Commit = strings.TrimSpace(string(out))
 	}
 	return w
@@ -132,11 +133,12 @@ func (r Report) Markdown(w io.Writer) error {
 		fmt.Fprintf(&b, "| **%d** | **%s** | | | %.1f s | %s |\n", result.Number, result.Name,
 			result.Took.Seconds(), result.status())
 		for _, c := range result.Checks {
-			fmt.Fprintf(&b, "| | %s | %s | %s | %s | %s |\n", cell(c.What), cell(c.Expected), cell(c.Tolerance),
-				cell(c.Measured), cell(c.verdict()))
+			fmt.Fprintf(&b, "| | %s | %s | %s | %s | %s |\n", cell(c.What), cell(c.Expected),
+				cell(c.Tolerance), cell(c.Measured), cell(c.verdict()))
 		}
 		if result.Err != nil {
-			fmt.Fprintf(&b, "| | could not be carried out | | | %s | %s |\n", cell(result.Err.Error()), Failed)
+			fmt.Fprintf(&b, "| | could not be carried out | | | %s | %s |\n", cell(result.Err.Error()),
+				Failed)
 		}
 	}
 	fmt.Fprintln(&b, "\n| # | what it shows | how |\n|--:|---|---|")

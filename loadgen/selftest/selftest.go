@@ -151,7 +151,8 @@ func (t *Trial) load(h *oracle.Handle, p loadgen.Plan) (measurement, error) {
 }
 
 // watched is load with somebody who is told when a phase begins.
-func (t *Trial) watched(h *oracle.Handle, p loadgen.Plan, phase func(loadgen.PhaseEvent)) (measurement, error) {
+func (t *Trial) watched(h *oracle.Handle, p loadgen.Plan, phase func(loadgen.PhaseEvent),
+) (measurement, error) {
 	if p.Addr == "" {
 		p.Addr = h.Addrs[0]
 	}
@@ -190,16 +191,20 @@ type measurement struct {
 	Histograms loadgen.Histograms
 }
 
-// trip is what lies between the two views of a request in ns, on average: the way there, the
-// way back and two wake-ups. Means are exact and every request is in both, so no pairing is
-// needed.
-func trip(m measurement, r oracle.Report) float64 { return m.Histograms.Service.Mean() - r.Held.Mean }
+// trip is what lies between the two views of a request in ns: the way there, the way back and
+// two wake-ups, as the difference of the medians. A pause of the machine is not in it.
+func trip(m measurement, r oracle.Report) float64 { return float64(m.Service.P50 - r.Held.P50) }
 
-// offset is by how much a response time exceeds, on average, what the oracle's rule says, in
-// ns: the trip, the oracle's release error, and how late requests were sent. Checks that
-// subtract it bound it too: a generator that adds to what it measures must not hide in it.
+// offset is by how much a response time usually exceeds what the oracle's rule says, in ns: the
+// trip, the oracle's release error, and how late requests were sent. Checks that subtract it
+// bound it too: a generator that adds to what it measures must not hide in it.
 func offset(m measurement, r oracle.Report) float64 {
-	return trip(m, r) + r.Late.Mean + m.Lag.Mean
+	return trip(m, r) + float64(r.Late.P50+m.Lag.P50)
+}
+
+// base is the shortest round trip in ns, but for one in a hundred.
+func base(m measurement, r oracle.Report) float64 {
+	return float64(m.Histograms.Service.Quantile(0.01) - r.Held.P1)
 }
 
 // bounded checks the offset that other checks subtract.

@@ -126,6 +126,10 @@ func TestOnlyTheMachineExcuses(t *testing.T) {
 	if got := try(late(240_000), miss)[0]; got.Status != Failed {
 		t.Errorf("%+v, want %s", got, Failed)
 	}
+	low := func(t *Trial) { t.near("x", " ms", 5, 1, 3.5, noise{q: 0.5, times: 2, unit: 1e6}) }
+	if got := try(late(1e9), low)[0]; got.Status != Failed {
+		t.Errorf("%+v: lateness excuses what is too fast", got)
+	}
 	if got := try(nil, miss)[0]; got.Status != Failed {
 		t.Errorf("%+v without a witness, want %s", got, Failed)
 	}

@@ -38,7 +38,8 @@ func stalls() []Experiment {
 
 // frozen carries out a plan during which the oracle is stopped once, from a quarter of the way
 // on. It returns for how long.
-func (t *Trial) frozen(spec oracle.Spec, p loadgen.Plan, stop time.Duration) (measurement, time.Duration, error) {
+func (t *Trial) frozen(spec oracle.Spec, p loadgen.Plan, stop time.Duration,
+) (measurement, time.Duration, error) {
 	h, err := t.oracle(spec)
 	if err != nil {
 		return measurement{}, 0, err
@@ -147,6 +148,7 @@ func frozenServerClosed(t *Trial) error {
 	// The ten connections carry the backlog off at 10 per ms and more: a tenth as fast as it came.
 	t.near("open: p99 of response", " s", stallQuantile(s, length.Seconds(), 0.11, 0.99), 0.03*s,
 		at(open.Histograms.Response), noise{q: 1, times: passes, unit: 1e9})
-	t.most("open: p99 of service", " s", 0.02, at(open.Histograms.Service), noise{q: 1, times: passes, unit: 1e9})
+	t.most("open: p99 of service", " s", 0.02, at(open.Histograms.Service),
+		noise{q: 1, times: passes, unit: 1e9})
 	return nil
 }

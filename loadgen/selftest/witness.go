@@ -10,8 +10,9 @@ import (
 	"iomodels/loadgen/latency"
 )
 
-// witness is a thread that sleeps for a millisecond again and again, and takes note of how late
-// it wakes up. It depends on nothing but the machine, so it may excuse others.
+// witness is a thread that wants to wake up every millisecond, and takes note of how late it
+// does. It depends on nothing but the machine, so it may excuse others. Like requests, its
+// wake-ups have due times: a pause of 100 ms makes a hundred of them late, and not one.
 type witness struct {
 	quit atomic.Bool
 	done chan *latency.Histogram
@@ -28,12 +29,11 @@ func (w *witness) run() {
 	defer runtime.UnlockOSThread()
 	late := latency.New(latency.Coarse)
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // without it everything is 50 us late: visible
-	for !w.quit.Load() {
-		at := monotonic() + int64(time.Millisecond)
+	for at := monotonic(); !w.quit.Load(); at += int64(time.Millisecond) {
 		ts := unix.NsecToTimespec(at)
-		if unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == nil {
-			late.Record(monotonic() - at)
+		for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {
 		}
+		late.Record(monotonic() - at)
 	}
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0)
 	w.done <- late

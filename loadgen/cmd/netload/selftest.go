@@ -19,9 +19,9 @@ import (
 	"iomodels/loadgen/selftest"
 )
 
-const selftestHelp = `netload selftest proves this program: it runs experiments whose results are known beforehand, and
-compares. Run it on an otherwise idle machine; it takes less than 20 minutes, with --quick less
-than one. What each experiment shows, and a whole run: loadgen/SELFTEST.md
+const selftestHelp = `netload selftest proves this program: it runs experiments whose results are known
+beforehand, and compares. Run it on an otherwise idle machine; it takes less than 20 minutes, with
+--quick less than one. What each experiment shows, and a whole run: loadgen/SELFTEST.md
 
 Exit codes: 0 nothing failed, 2 bad usage or a file could not be written, 3 a check failed, 130 interrupted.`
 
@@ -63,7 +63,8 @@ func helperCommands() []*cobra.Command {
 			},
 		},
 		{
-			Use: "open-sockets", Hidden: true, Args: cobra.ExactArgs(2), SilenceUsage: true, SilenceErrors: true,
+			Use: "open-sockets", Hidden: true, Args: cobra.ExactArgs(2),
+			SilenceUsage: true, SilenceErrors: true,
 			RunE: func(_ *cobra.Command, args []string) error {
 				n, err := strconv.Atoi(args[0])
 				if err != nil {
@@ -123,7 +124,7 @@ func (o *selftestOptions) conclude(w io.Writer, report selftest.Report) (int, er
 // chosen returns the experiments that the flags ask for.
 func (o *selftestOptions) chosen() ([]selftest.Experiment, error) {
 	if o.only != "" && o.out != "" {
-		return nil, errors.New("--only and --out exclude each other: a table of parts would pass for the whole")
+		return nil, errors.New("--only and --out exclude each other: a part would pass for the whole")
 	}
 	all := selftest.All()
 	if o.only == "" {
