@@ -128,6 +128,18 @@ func confidence(v []float64) float64 {
 	return studentT(len(v)-1) * sd / math.Sqrt(float64(len(v)))
 }
 
+// section is half the width of the 95 % interval around a figure of the whole sample, from the
+// same figure of its sections. Percentiles of short sections are biased, so their mean is a
+// worse centre than the whole is.
+func section(parts []float64, whole float64) float64 {
+	squares := 0.0
+	for _, x := range parts {
+		squares += (x - whole) * (x - whole)
+	}
+	n := float64(len(parts))
+	return studentT(len(parts)-1) * math.Sqrt(squares/(n-1)/n)
+}
+
 // studentT is the 97.5 % point of Student's distribution, from Cornish and Fisher's expansion
 // around the normal one; exact below four degrees of freedom, where the expansion is poor.
 func studentT(df int) float64 {

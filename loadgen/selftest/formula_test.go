@@ -31,6 +31,8 @@ func TestFormulas(t *testing.T) {
 		"D/M/1 p99 at 0.8": {dm1Quantile(0.8, 0.99), 12.4, 0.05},
 		"Erlang, k = 1":    {erlangCDF(1, 1), 1 - math.Exp(-1), 1e-12},
 		"Erlang, median":   {erlangCDF(10, 9.6687), 0.5, 1e-4},
+		"section, centred": {section([]float64{1, 2, 3}, 2), confidence([]float64{1, 2, 3}), 1e-9},
+		"section, apart":   {section([]float64{1, 2, 3}, 1), 4.303 * math.Sqrt(2.5/3), 1e-3},
 		"t, 1":             {studentT(1), 12.706, 0.001},
 		"t, 5":             {studentT(5), 2.571, 0.01},
 		"t, 9":             {studentT(9), 2.262, 0.002},

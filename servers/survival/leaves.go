@@ -40,10 +40,11 @@ func (t *Trial) twoCrowds(n int) (before, first, second float64, err error) {
 	return before, first, second, err
 }
 
-// awaitGivenBack waits until the server holds hardly more memory than before. The Go runtime
-// collects at least every two minutes, and then gives back slowly.
+// awaitGivenBack waits until the server holds hardly more memory than before. Of a server that has
+// nothing to do the Go runtime collects the garbage every two minutes, what was pooled only the
+// second time (sync.Pool), and it gives back slowly what is free.
 func (t *Trial) awaitGivenBack(before float64) error {
-	const patience = 4 * time.Minute
+	const patience = 8 * time.Minute
 	start, after := time.Now(), 0.0
 	err := poll(start.Add(patience), func() (err error) {
 		time.Sleep(500 * time.Millisecond)
