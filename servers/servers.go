@@ -50,6 +50,9 @@ type Model struct {
 	// it with the parent's other children (Config.Listener). netserve runs it so, with a process
 	// for each CPU unless --procs says otherwise.
 	Prefork bool
+	// Features are the parts it can do without, so that the worth of each can be measured
+	// (Config.Without). nil: none.
+	Features []string
 	// Spins: it uses whole processors also while there is nothing to do.
 	Spins bool
 	// Available says why the model cannot run on this machine; nil func or nil error: it can.
@@ -89,6 +92,9 @@ type Config struct {
 	Grace    time.Duration  // bound on finishing what is in flight at stop; 0: 2 s
 	Ready    func(net.Addr) // called once, with the bound address, when connections are accepted
 	Log      *slog.Logger   // nil: discards
+	// Without names the features to leave out, of Model.Features. It serves measurements only: the
+	// bytes on the wire stay the same, and what they cost changes. netserve refuses other names.
+	Without []string
 
 	// ReusePort: other processes of the same server listen on Addr as well (SO_REUSEPORT), and
 	// the kernel deals connections out among them. Otherwise an Addr in use is an error.

@@ -170,6 +170,7 @@ func TestWrongUse(t *testing.T) {
 		{"--model goroutine --proto htpp", "did you mean http?"},
 		{"--model goroutine --addr 8080", "want host:port"},
 		{"--model goroutine --loops -1", "want a number"},
+		{"--model goroutine --without batching", "nothing that it could do without"},
 		{"--model goroutine --loops 9999999999", "want a number"},
 		{"--model goroutine --grace -1s", "--grace is -1s"},
 		{"--model goroutine --idle-timeout soon", "idle-timeout"},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -92,6 +93,8 @@ func (o *options) define() (modelName *string) {
 	number(&o.cfg.Offload, "offload", "handler workers; 0: handlers run where the bytes were read")
 	o.cfg.ReadSize = servers.DefaultReadSize
 	number(&o.cfg.ReadSize, "read-size", "bytes asked for by one read")
+	f.Var((*listFlag)(&o.cfg.Without), "without", "`features` of the model to leave out, to measure them: a,b")
+	add("without")
 	number(&o.procs, "procs", "worker processes that share the address, each with all of these; 0: none")
 	f.Var((*numberFlag)(&o.workerOf), "worker-of", "(internal) the `pid` of the master of this worker")
 	start("Bounds (of HTTP, but for the first; 0: none allowed)")
@@ -140,6 +143,11 @@ func (o *options) check(modelName string, models []servers.Model) error {
 	case o.cfg.ReadSize == 0:
 		return errors.New("--read-size is 0: want 1 or more")
 	}
+	for _, feature := range o.cfg.Without {
+		if !slices.Contains(o.model.Features, feature) {
+			return o.noFeature(feature)
+		}
+	}
 	host, port, err := net.SplitHostPort(o.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr %q: want host:port, as in 127.0.0.1:8080", o.cfg.Addr)
@@ -155,6 +163,13 @@ func (o *options) check(modelName string, models []servers.Model) error {
 	}
 	o.cfg.Addr = net.JoinHostPort(host, port)
 	return o.checkTimes()
+}
+
+func (o *options) noFeature(name string) error {
+	if len(o.model.Features) == 0 {
+		return fmt.Errorf("--without %s: model %s has nothing that it could do without", name, o.model.Name)
+	}
+	return unknown("feature", name, o.model.Features)
 }
 
 // checkTimes maps the 0 of the command line, "none", to that of the configuration.
@@ -199,6 +214,17 @@ func (o *options) parent() int {
 
 // procsMax is against a slip of the finger: each process is a Go runtime.
 const procsMax = 1024
+
+// listFlag is names separated by commas.
+type listFlag []string
+
+func (l *listFlag) String() string { return strings.Join(*l, ",") }
+
+// Set replaces the list, as every other flag replaces its value.
+func (l *listFlag) Set(s string) error {
+	*l = strings.Split(s, ",")
+	return nil
+}
 
 // numberFlag is a count, with the suffixes people use for counts.
 type numberFlag int
