@@ -232,8 +232,11 @@ func TestPhasesComeInOrder(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Fatalf("phases %v, want %v", names, want)
 	}
-	if settled := events[1].AtNS - events[0].AtNS; settled < int64(p.Settle) || events[1].OK != 0 {
-		t.Errorf("settled for %d ns with %d replies", settled, events[1].OK)
+	// The watcher may come late on a busy machine, and then rightly sees the first replies.
+	settled := time.Duration(events[1].AtNS - events[0].AtNS)
+	punctual := settled < p.Settle+time.Millisecond
+	if settled < p.Settle || punctual && events[1].OK != 0 {
+		t.Errorf("settled for %v with %d replies", settled, events[1].OK)
 	}
 	if events[4].OK != s.Totals.OK {
 		t.Errorf("%d replies at the end, the summary has %d", events[4].OK, s.Totals.OK)
