@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers/reactor/table"
 	"iomodels/servers/watchdog"
 )
 
@@ -102,7 +103,7 @@ type Demux struct {
 	Watch *watchdog.Loop
 
 	source Source
-	table  []registration // by descriptor
+	table  table.Table[registration] // by descriptor
 	batch  [batchMax]Event
 	fresh  bool // the last Dispatch brought events: more are likely soon
 
@@ -151,10 +152,8 @@ func Over(source Source) (*Demux, error) {
 
 // Register has h told of interest on fd. The descriptor stays the caller's.
 func (d *Demux) Register(fd int, interest Readiness, h EventHandler) error {
-	if fd >= len(d.table) {
-		d.table = append(d.table, make([]registration, fd+1-len(d.table))...)
-	}
-	reg := &d.table[fd]
+	d.table.Grow(fd)
+	reg := d.table.At(fd)
 	if reg.handler != nil {
 		return fmt.Errorf("register descriptor %d: already registered", fd)
 	}
@@ -168,22 +167,23 @@ func (d *Demux) Register(fd int, interest Readiness, h EventHandler) error {
 // Rearm replaces the interest of fd. Asking for the level-triggered interest it already has
 // costs no system call; with Edge or Once the call is made, since it arms the event anew.
 func (d *Demux) Rearm(fd int, interest Readiness) error {
-	if fd >= len(d.table) || d.table[fd].handler == nil {
+	if !d.has(fd) {
 		return fmt.Errorf("rearm descriptor %d: not registered", fd)
 	}
-	if d.table[fd].interest == interest && interest&(Edge|Once) == 0 {
+	reg := d.table.At(fd)
+	if reg.interest == interest && interest&(Edge|Once) == 0 {
 		return nil
 	}
-	d.table[fd].interest = interest
-	return d.source.Control(Modify, fd, interest, d.table[fd].generation)
+	reg.interest = interest
+	return d.source.Control(Modify, fd, interest, reg.generation)
 }
 
 // Unregister ends the events of fd, those already fetched included. Call it before close.
 func (d *Demux) Unregister(fd int) error {
-	if fd >= len(d.table) || d.table[fd].handler == nil {
+	if !d.has(fd) {
 		return fmt.Errorf("unregister descriptor %d: not registered", fd)
 	}
-	d.table[fd] = registration{generation: d.table[fd].generation + 1}
+	d.table.At(fd).end()
 	return d.source.Control(Delete, fd, 0, 0)
 }
 
@@ -191,9 +191,13 @@ func (d *Demux) Unregister(fd int) error {
 // duplicated: the kernel drops it from epoll with its last reference, and a system call per
 // connection is saved.
 func (d *Demux) Forget(fd int) {
-	d.table[fd] = registration{generation: d.table[fd].generation + 1}
+	d.table.At(fd).end()
 	d.source.Forget(fd)
 }
+
+func (d *Demux) has(fd int) bool { return fd < d.table.Len() && d.table.At(fd).handler != nil }
+
+func (r *registration) end() { *r = registration{generation: r.generation + 1} }
 
 // Dispatch waits until something is ready, for at most wait (negative: without end), runs the
 // handlers of what is, and returns how many it ran. It also returns, with 0, when a signal or
@@ -208,7 +212,7 @@ func (d *Demux) Dispatch(wait time.Duration) (int, error) {
 	ran := 0
 	for i := range n {
 		ev := &d.batch[i]
-		reg := &d.table[ev.Fd]
+		reg := d.table.At(int(ev.Fd))
 		if reg.generation != uint32(ev.Pad) {
 			continue // the connection it was meant for is gone
 		}

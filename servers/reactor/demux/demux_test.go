@@ -245,7 +245,7 @@ func TestDemuxHandlerMayGrowTable(t *testing.T) {
 	d := newDemux(t)
 	a, b := pair(t)
 	must(t, d.Register(a, Readable, handlerFunc(func(Readiness) {
-		high, err := unix.FcntlInt(uintptr(b), unix.F_DUPFD_CLOEXEC, 2*len(d.table)+1000)
+		high, err := unix.FcntlInt(uintptr(b), unix.F_DUPFD_CLOEXEC, 2*d.table.Len()+1000)
 		must(t, err)
 		must(t, d.Register(high, Writable, handlerFunc(func(Readiness) {})))
 		must(t, d.Unregister(high))

@@ -37,7 +37,7 @@
 //   - Busy connections hide it. When all are ready at once, a scan finds what it looks for. Hold
 //     the active connections and add idle ones: the cost per request rises in a straight line.
 //   - More are ready than a batch holds: the next scan must begin where this one ended, or the
-//     end of the list starves. See demux.List.
+//     end of the list starves. See scan.List.
 //   - Changing interest is free here, a store to memory, where epoll needs a system call.
 //   - select(2) has the same cost, and ends at descriptor 1023.
 package poll
@@ -51,13 +51,13 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/reactor"
 	"iomodels/servers/reactor/demux"
+	"iomodels/servers/reactor/scan"
 )
 
 // Model is the entry in the registry.
 func Model() servers.Model {
 	const summary = "the reactor on poll(2): every call scans every connection"
 	m := reactor.Variant("poll", summary, reactor.Options{Demux: open})
-	m.VariantOf = "reactor"
 	m.Card.Loops = "one thread and poll(2) list per loop, each with its own listener (SO_REUSEPORT)"
 	m.VariantOf = "reactor"
 	return m
@@ -65,7 +65,7 @@ func Model() servers.Model {
 
 // source asks by poll(2).
 type source struct {
-	demux.List
+	scan.List
 	limit unix.Timespec // of a wait; here, since the kernel reads it
 }
 

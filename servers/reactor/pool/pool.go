@@ -59,7 +59,6 @@ const perCPU = 4
 func Model() servers.Model {
 	const summary = "loops that hand every request to a pool of workers: one shared queue"
 	m := reactor.Variant("reactor-pool", summary, reactor.Options{Workers: perCPU * runtime.GOMAXPROCS(0)})
-	m.VariantOf = "reactor"
 	m.Card.Buffers = "one read buffer per request that is with a worker; a connection holds one while output is pending"
 	m.Card.Handler = "always on a worker: four per CPU, or as many as --offload says"
 	m.VariantOf = "reactor"

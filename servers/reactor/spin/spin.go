@@ -49,13 +49,13 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/reactor"
 	"iomodels/servers/reactor/demux"
+	"iomodels/servers/reactor/scan"
 )
 
 // Model is the entry in the registry.
 func Model() servers.Model {
 	const summary = "no demultiplexer: tries every connection in turn, at a full processor's cost"
 	m := reactor.Variant("spin", summary, reactor.Options{Demux: open, Loops: 1})
-	m.VariantOf = "reactor"
 	m.Spins = true
 	m.Card.Loops = "one loop that never sleeps, with its own listener"
 	m.VariantOf = "reactor"
@@ -63,7 +63,7 @@ func Model() servers.Model {
 }
 
 // source claims that everything is ready.
-type source struct{ demux.List }
+type source struct{ scan.List }
 
 func open() (*demux.Demux, error) { return demux.Over(&source{}) }
 

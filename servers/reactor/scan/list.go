@@ -1,9 +1,14 @@
-package demux
+// Package scan is the half that two sources of events share which must look at every descriptor to
+// find those that are ready: poll, which asks the kernel about all of them, and spin, which asks
+// nobody. epoll needs none of this: there the kernel keeps the list.
+package scan
 
 import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"iomodels/servers/reactor/demux"
 )
 
 // List keeps the interests of a source that has to name all of them each time it asks, for the
@@ -15,22 +20,22 @@ type List struct {
 	next        int           // where Collect begins
 }
 
-// Control implements Source.
-func (l *List) Control(op Control, fd int, interest Readiness, generation uint32) error {
-	if interest&(Edge|Once) != 0 {
+// Control implements demux.Source.
+func (l *List) Control(op demux.Control, fd int, interest demux.Readiness, generation uint32) error {
+	if interest&(demux.Edge|demux.Once) != 0 {
 		return errors.New("this demultiplexer knows levels only")
 	}
 	switch op {
-	case Add:
+	case demux.Add:
 		for fd >= len(l.places) {
 			l.places = append(l.places, 0)
 		}
 		l.Polls = append(l.Polls, unix.PollFd{Fd: int32(fd), Events: int16(interest)})
 		l.generations = append(l.generations, generation)
 		l.places[fd] = int32(len(l.Polls))
-	case Modify:
+	case demux.Modify:
 		l.Polls[l.places[fd]-1].Events = int16(interest)
-	case Delete:
+	case demux.Delete:
 		l.Forget(fd)
 	}
 	return nil
@@ -48,7 +53,7 @@ func (l *List) Forget(fd int) {
 
 // Collect fills the batch with the entries for which ready is not 0, and reports whether it has
 // looked at all. It goes on where it stopped the last time: who is far behind must have a turn.
-func (l *List) Collect(batch []Event, ready func(unix.PollFd) Readiness) (n int, all bool) {
+func (l *List) Collect(batch []demux.Event, ready func(unix.PollFd) demux.Readiness) (n int, all bool) {
 	for range l.Polls {
 		if n == len(batch) {
 			return n, false
@@ -58,7 +63,7 @@ func (l *List) Collect(batch []Event, ready func(unix.PollFd) Readiness) (n int,
 		}
 		p := l.Polls[l.next]
 		if r := ready(p); r != 0 {
-			batch[n] = Event{Events: uint32(r), Fd: p.Fd, Pad: int32(l.generations[l.next])}
+			batch[n] = demux.Event{Events: uint32(r), Fd: p.Fd, Pad: int32(l.generations[l.next])}
 			n++
 		}
 		l.next++

@@ -1,16 +1,25 @@
-package demux
+package scan
 
 import (
 	"math/rand/v2"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"iomodels/servers/reactor/demux"
 )
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // events collects everything of interest.
 func events(l *List, most int) (fds []int32, generations []int32, all bool) {
-	batch := make([]Event, most)
-	n, all := l.Collect(batch, func(p unix.PollFd) Readiness { return Readiness(uint16(p.Events)) })
+	batch := make([]demux.Event, most)
+	n, all := l.Collect(batch, func(p unix.PollFd) demux.Readiness { return demux.Readiness(uint16(p.Events)) })
 	for _, ev := range batch[:n] {
 		fds, generations = append(fds, ev.Fd), append(generations, ev.Pad)
 	}
@@ -21,7 +30,7 @@ func events(l *List, most int) (fds []int32, generations []int32, all bool) {
 func TestListStarvesNobody(t *testing.T) {
 	l, told := &List{}, map[int32]int{}
 	for fd := range 10 {
-		must(t, l.Control(Add, fd, Readable, 0))
+		must(t, l.Control(demux.Add, fd, demux.Readable, 0))
 	}
 	for range 10 {
 		fds, _, all := events(l, 3)
@@ -40,8 +49,8 @@ func TestListStarvesNobody(t *testing.T) {
 }
 
 func TestListKnowsLevelsOnly(t *testing.T) {
-	for _, r := range []Readiness{Edge, Once} {
-		if err := (&List{}).Control(Add, 3, Readable|r, 0); err == nil {
+	for _, r := range []demux.Readiness{demux.Edge, demux.Once} {
+		if err := (&List{}).Control(demux.Add, 3, demux.Readable|r, 0); err == nil {
 			t.Errorf("interest %#x was taken", r)
 		}
 	}
@@ -51,24 +60,24 @@ func TestListKnowsLevelsOnly(t *testing.T) {
 func TestListAgainstModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	type entry struct {
-		interest   Readiness
+		interest   demux.Readiness
 		generation int32
 	}
 	l, want := &List{}, map[int32]entry{}
 	for step := range 5000 {
-		fd, e := int32(rng.IntN(40)), entry{Readable, int32(step)}
+		fd, e := int32(rng.IntN(40)), entry{demux.Readable, int32(step)}
 		if rng.IntN(2) == 0 {
-			e.interest = Writable
+			e.interest = demux.Writable
 		}
 		switch old, there := want[fd]; {
 		case !there:
-			must(t, l.Control(Add, int(fd), e.interest, uint32(e.generation)))
+			must(t, l.Control(demux.Add, int(fd), e.interest, uint32(e.generation)))
 			want[fd] = e
 		case rng.IntN(2) == 0:
-			must(t, l.Control(Modify, int(fd), e.interest, 0))
+			must(t, l.Control(demux.Modify, int(fd), e.interest, 0))
 			want[fd] = entry{e.interest, old.generation}
 		default:
-			must(t, l.Control(Delete, int(fd), 0, 0))
+			must(t, l.Control(demux.Delete, int(fd), 0, 0))
 			delete(want, fd)
 		}
 		fds, generations, all := events(l, 100)
@@ -76,7 +85,7 @@ func TestListAgainstModel(t *testing.T) {
 			t.Fatalf("step %d: %d entries, want %d", step, len(fds), len(want))
 		}
 		for i, fd := range fds {
-			if e := want[fd]; generations[i] != e.generation || Readiness(l.Polls[l.places[fd]-1].Events) != e.interest {
+			if e := want[fd]; generations[i] != e.generation || demux.Readiness(l.Polls[l.places[fd]-1].Events) != e.interest {
 				t.Fatalf("step %d: descriptor %d has the wrong entry; want %+v", step, fd, e)
 			}
 		}
