@@ -16,6 +16,11 @@ const (
 	Open   = "open"   // a fixed offered load, Poisson, timed from the intended send: what a user waits
 	Short  = "short"  // one request per connection: the price of accept and close
 	Mixed  = "mixed"  // few active connections among many that are open and silent
+
+	Stall    = "stall"    // a quick request while another connection's handler blocks: who waits for whom
+	Blocking = "blocking" // a fixed offered load, of which few requests block their handler
+	Idlers   = "idlers"   // a fixed offered load on fewer and fewer of many open connections
+	Handler  = "handler"  // a fixed offered load whose handlers compute: when does I/O stop to matter
 )
 
 // The topologies: where server and generator run.
@@ -59,7 +64,7 @@ func (v Visit) Plan(addr string, seed uint64) loadgen.Plan {
 		arrival = "poisson"
 	}
 	return loadgen.Plan{
-		Addr: addr, Proto: c.Proto, Path: c.Path, Conns: c.Conns, Idle: c.Idle, Size: c.Size,
+		Addr: addr, Proto: c.Proto, Path: c.Path, Mix: c.Mix, Conns: c.Conns, Idle: c.Idle, Size: c.Size,
 		Duration: v.Step.Window, Warmup: v.Step.Warmup, Rate: c.Rate, Arrival: arrival,
 		Pipeline: c.Pipeline, RequestsPerConn: v.Step.PerConn, RampPerS: v.Step.RampPerS,
 		Timeout: v.Step.Timeout, Seed: seed + uint64(v.Block), Settle: v.Step.Settle, Interval: v.Step.interval(),
@@ -166,7 +171,8 @@ func (m Matrix) Order(seed uint64) []Visit {
 	return visits
 }
 
-// conditions groups the steps of a block that differ by model only, in the order of the plan.
+// conditions groups the steps of a block that differ by model only (or by where it runs its
+// handlers), in the order of the plan.
 func (m Matrix) conditions(block int) [][]Step {
 	index := map[record.Cell]int{}
 	var out [][]Step
@@ -175,7 +181,7 @@ func (m Matrix) conditions(block int) [][]Step {
 			continue
 		}
 		condition := s.Cell
-		condition.Model = ""
+		condition.Model, condition.Offload = "", 0
 		at, known := index[condition]
 		if !known {
 			at = len(out)
@@ -228,6 +234,9 @@ func CellName(c record.Cell) string {
 		{c.Size > 0 && c.Size != DefaultSize, fmt.Sprintf("size=%d", c.Size)},
 		{c.Pipeline > 1, fmt.Sprintf("pipeline=%d", c.Pipeline)},
 		{c.Path != "", c.Path},
+		{c.Mix != "", c.Mix},
+		{c.Beside != "", "beside " + c.Beside},
+		{c.Offload > 0, fmt.Sprintf("offload=%d", c.Offload)},
 		{c.Topology == Shared, "one CPU"},
 	} {
 		if part.show {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"time"
 
 	"iomodels/bench/record"
@@ -18,12 +19,17 @@ const requestTimeout = 5 * time.Second
 type Group struct {
 	Workload  string
 	Topology  string
+	Models    []string // only these, variants included; nil: all
 	Protos    []string
 	Conns     []int
 	Idle      int
 	Sizes     []int     // echo only; nil: DefaultSize
 	Pipelines []int     // nil: 1
 	Rates     []float64 // nil: closed loop
+	Paths     []string  // HTTP only; nil: /
+	Mix       string    // see record.Cell, as for Beside and Offload
+	Beside    string
+	Offload   int
 	PerConn   int
 	RampPerS  float64
 	Blocks    int
@@ -88,6 +94,10 @@ func Profiles() []Profile {
 			Name: "family", About: "the family tree: the price of idle connections, variants included",
 			Groups: familyGroups(), Variants: true,
 		},
+		{
+			Name: "handlers", About: "handlers that block or compute, and silent connections; under 6 minutes",
+			Groups: handlerGroups(), Variants: true,
+		},
 		{Name: "c10k", About: "ten thousand connections: all active, and 99 in 100 idle", Groups: []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{10000}, RampPerS: 5000,
@@ -130,19 +140,6 @@ func defaultGroups() []Group {
 			Blocks: 3, Timing: ms(20, 200, 350),
 		},
 	}
-}
-
-// familyGroups hold the active load and let the idle connections grow: what is asked about is
-// whether a wait costs by the ready connections, or by all of them.
-func familyGroups() []Group {
-	var groups []Group
-	for _, idle := range []int{0, 900, 9900} {
-		groups = append(groups, Group{
-			Workload: Mixed, Topology: Shared, Protos: []string{"echo"}, Conns: []int{100}, Idle: idle,
-			Blocks: 5, Timing: ms(100, 150, 300),
-		})
-	}
-	return groups
 }
 
 func fullGroups() []Group {
@@ -197,6 +194,9 @@ func (p Profile) Matrix(models []record.ModelInfo) Matrix {
 	for _, g := range p.Groups {
 		for _, cell := range g.cells() {
 			for _, model := range models {
+				if g.Models != nil && !slices.Contains(g.Models, model.Name) {
+					continue
+				}
 				cell.Model = model.Name
 				m.Steps = append(m.Steps, Step{
 					Cell: cell, Blocks: g.Blocks, Timing: g.Timing,
@@ -212,19 +212,29 @@ func (p Profile) Matrix(models []record.ModelInfo) Matrix {
 func (g Group) cells() []record.Cell {
 	var out []record.Cell
 	for _, proto := range g.Protos {
-		sizes := []int{0}
-		if proto == "echo" {
-			sizes = orOne(g.Sizes, DefaultSize)
-		}
 		for _, conns := range g.Conns {
-			for _, size := range sizes {
-				for _, pipeline := range orOne(g.Pipelines, 0) {
-					for _, rate := range orOne(g.Rates, 0) {
-						out = append(out, record.Cell{
-							Proto: proto, Workload: g.Workload, Topology: g.Topology, Conns: conns,
-							Idle: g.Idle, Size: size, Pipeline: pipeline, Rate: rate,
-						})
-					}
+			cell := record.Cell{
+				Proto: proto, Workload: g.Workload, Topology: g.Topology, Conns: conns, Idle: g.Idle,
+				Mix: g.Mix, Beside: g.Beside, Offload: g.Offload,
+			}
+			out = append(out, g.loads(cell)...)
+		}
+	}
+	return out
+}
+
+// loads lists what is asked for on the connections of a cell.
+func (g Group) loads(cell record.Cell) []record.Cell {
+	var out []record.Cell
+	sizes, paths := []int{0}, orOne(g.Paths, "")
+	if cell.Proto == "echo" {
+		sizes, paths = orOne(g.Sizes, DefaultSize), []string{""}
+	}
+	for _, cell.Size = range sizes {
+		for _, cell.Path = range paths {
+			for _, cell.Pipeline = range orOne(g.Pipelines, 0) {
+				for _, cell.Rate = range orOne(g.Rates, 0) {
+					out = append(out, cell)
 				}
 			}
 		}

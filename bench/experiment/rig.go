@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"iomodels/bench"
@@ -61,7 +62,14 @@ func (r *Rig) Measure(ctx context.Context, visit bench.Visit) (record.Record, er
 	}
 	s.beforeConnections()
 
+	endBeside, err := r.beside(cell, server.Addr, loadCPUs)
+	if err != nil {
+		server.Kill()
+		rec.Failed = err.Error()
+		return rec, nil
+	}
 	sum, why := r.load(ctx, visit, server, loadCPUs, s, &rec)
+	endBeside()
 	if ctx.Err() != nil {
 		server.Kill()
 		return rec, context.Cause(ctx)
@@ -83,8 +91,12 @@ func (r *Rig) serve(ctx context.Context, cell record.Cell, cpus []int) (*proc.Se
 	if r.CountSyscalls && cell.Conns+cell.Idle <= countedConns {
 		counter, _ = proc.NewCounter() // that it is allowed was found out before the run
 	}
+	var args []string
+	if cell.Offload > 0 {
+		args = []string{"--offload", strconv.Itoa(cell.Offload)}
+	}
 	server, err := proc.Serve(ctx, proc.ServerSpec{
-		Program: r.Netserve, Model: cell.Model, Proto: cell.Proto,
+		Program: r.Netserve, Model: cell.Model, Proto: cell.Proto, Args: args,
 		CPUs: cpus, Count: counter, ReadyWithin: readyPatience,
 	})
 	if err != nil && counter != nil {
@@ -103,6 +115,40 @@ func unserved(rec record.Record, err error, begin time.Time) record.Record {
 	}
 	rec.TookS = time.Since(begin).Seconds()
 	return rec
+}
+
+// besideMax is far longer than any visit: the load beside it is ended, and does not end.
+const besideMax = time.Hour
+
+// beside starts the cell's further connection, if it has one, and returns when its first request
+// is on the way. end ends it.
+func (r *Rig) beside(cell record.Cell, addr string, cpus []int) (end func(), err error) {
+	if cell.Beside == "" {
+		return func() {}, nil
+	}
+	begun := make(chan struct{})
+	load, err := proc.StartLoad(proc.LoadSpec{
+		Program: r.Netload, CPUs: cpus,
+		Plan: loadgen.Plan{
+			Addr: addr, Proto: cell.Proto, Path: cell.Beside, Conns: 1, Arrival: "closed", Duration: besideMax,
+		},
+		OnPhase: func(p proc.Phase) {
+			if p.Name == proc.PhaseMeasure {
+				close(begun)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-begun:
+		return load.Kill, nil
+	case <-load.Exited():
+	case <-time.After(readyPatience):
+		load.Kill()
+	}
+	return nil, fmt.Errorf("the load beside, %s: %s", cell.Beside, load.Tail())
 }
 
 // load runs the generator against the server until it ends, or must be ended. why says what

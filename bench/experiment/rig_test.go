@@ -116,6 +116,27 @@ func TestMeasureReadsTheServer(t *testing.T) {
 	}
 }
 
+// A cell with a load beside it has a second generator while it is measured, and none after.
+func TestALoadBeside(t *testing.T) {
+	rig, programs := testRig(t)
+	v := visit(proctest.Alpha, 10)
+	v.Step.Cell.Beside = "/delay/200"
+	rec, err := rig.Measure(t.Context(), v)
+	if err != nil || !rec.OK() {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	if command := strings.Join(rec.Command, " "); strings.Contains(command, v.Step.Cell.Beside) {
+		t.Errorf("the measured load is %q: it must not ask for what is asked beside it", command)
+	}
+	assertNoneLeft(t, programs)
+
+	rig.Netload = "/nowhere/netload"
+	if rec, err = rig.Measure(t.Context(), v); err != nil || rec.Failed == "" {
+		t.Errorf("without a generator: %+v, %v", rec, err)
+	}
+	assertNoneLeft(t, programs)
+}
+
 func TestLargeCellsAreNotCounted(t *testing.T) {
 	rig, _ := testRig(t)
 	rig.CountSyscalls = true

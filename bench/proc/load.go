@@ -56,6 +56,7 @@ func (s LoadSpec) Args() []string {
 	number("--idle", p.Idle)
 	number("--size", p.Size)
 	text("--path", p.Path)
+	text("--mix", p.Mix)
 	text("--duration", p.Duration.String())
 	text("--warmup", p.Warmup.String())
 	text("--settle", p.Settle.String())

@@ -24,7 +24,12 @@ type Cell struct {
 	Size     int     `json:"size"`
 	Pipeline int     `json:"pipeline,omitempty"`
 	Path     string  `json:"path,omitempty"`
-	Rate     float64 `json:"rate,omitempty"` // offered load, requests per second; 0: closed loop
+	Rate     float64 `json:"rate,omitempty"`    // offered load, requests per second; 0: closed loop
+	Offload  int     `json:"offload,omitempty"` // handler workers of the server; 0: as the model is
+	Mix      string  `json:"mix,omitempty"`     // several paths with weights, in place of Path
+	// Beside is a path that one more connection asks for all the time, answer after answer, from a
+	// generator of its own, whose requests are not in the figures.
+	Beside string `json:"beside,omitempty"`
 }
 
 // Record is one finished cell: measured, skipped or failed.
