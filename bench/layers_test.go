@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"servers/offload":     {"servers/proto"},
 	"servers/blocking":    {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline"},
 	"servers/watchdog":    {},
+	"servers/guard":       modelParts,
 	"servers/loops":       {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/watchdog"},
 	"servers/servertest":  {"servers", "servers/proto", "servers/sock"},
 	"servers/goroutine":   modelParts,
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"servers/prefork":     append([]string{"servers/goroutine"}, modelParts...),
 	"servers/reactor":     append([]string{"servers/reactor"}, modelParts...),
 	"servers/proactor":    append([]string{"servers/reactor", "servers/proactor"}, modelParts...),
-	"servers/libgnet":     modelParts,
+	"servers/libgnet":     append([]string{"servers/libgnet"}, modelParts...),
 	"servers/libnetpoll":  modelParts,
 	"servers/libfasthttp": modelParts,
 	"servers/nethttp":     modelParts,
@@ -64,7 +65,7 @@ var mayImport = map[string][]string{
 
 var modelParts = []string{
 	"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline", "servers/blocking",
-	"servers/loops", "servers/watchdog",
+	"servers/guard", "servers/loops", "servers/watchdog",
 }
 
 // exact lists the parts whose permission above means that very package and not its folder:
@@ -75,7 +76,6 @@ var exact = map[string]bool{"servers": true}
 var exceptions = map[string]string{
 	"servers/proactor":       "the server of both backends: buffers that the kernel lends need more states than one read buffer",
 	"servers/proactor/uring": "declares, besides the backend, how to stop operations that the kernel still holds",
-	"servers/libnetpoll":     "mends from outside what the library leaves open: time-outs, limits, stop",
 	"servers/reactor":        "level- and edge-triggered in one package",
 }
 

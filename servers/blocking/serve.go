@@ -2,7 +2,6 @@ package blocking
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -77,7 +76,7 @@ func Serve(ctx context.Context, cfg servers.Config, l Listener, spawn func(func(
 // acceptAll lets connections in until ctx is done. No error ends it: a server that is out of
 // descriptors, or meets a peer that left again, is not at its end.
 func (s *server) acceptAll(ctx context.Context, l Listener, spawn func(func())) {
-	trouble := backOff{log: s.cfg.Log}
+	trouble := BackOff{Log: s.cfg.Log}
 	for {
 		c, err := l.Accept()
 		switch {
@@ -87,10 +86,10 @@ func (s *server) acceptAll(ctx context.Context, l Listener, spawn func(func())) 
 			}
 			return
 		case err != nil:
-			trouble.wait(ctx, err)
+			trouble.Wait(ctx, err)
 			continue
 		}
-		trouble.over()
+		trouble.Over()
 		if p := s.admit(c); p != nil {
 			spawn(func() { s.serve(p) })
 		}
@@ -177,32 +176,3 @@ func (s *server) awaitGone(limit time.Duration) bool {
 		return false
 	}
 }
-
-// backOff slows a failing accept loop down, so that it neither spins nor floods the log.
-type backOff struct {
-	log    *slog.Logger
-	delay  time.Duration // of the next wait; 0: all is well
-	logged time.Time
-}
-
-// maxDelay is also how late, at most, a connection is let in once there is room again.
-const (
-	minDelay = 5 * time.Millisecond
-	maxDelay = 500 * time.Millisecond
-)
-
-func (b *backOff) wait(ctx context.Context, err error) {
-	b.delay = min(max(2*b.delay, minDelay), maxDelay)
-	if now := time.Now(); now.Sub(b.logged) >= time.Second {
-		b.logged = now
-		b.log.Warn("accept failed, will try again", "err", err, "in", b.delay)
-	}
-	timer := time.NewTimer(b.delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-func (b *backOff) over() { b.delay = 0 }

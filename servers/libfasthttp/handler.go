@@ -8,7 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"iomodels/servers/blocking"
+	"iomodels/servers/guard"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
@@ -31,7 +31,7 @@ func (h *handler) serve(ctx *fasthttp.RequestCtx) {
 			ctx.SetConnectionClose()
 		}
 	}()
-	ctx.Conn().(*blocking.Guarded).Begin()
+	ctx.Conn().(*guard.Conn).Begin()
 	path := ctx.URI().PathOriginal()
 	if len(path) == 0 { // the target is in absolute form
 		path = []byte("/")

@@ -31,14 +31,13 @@
 // What differs from fasthttp's defaults: ReadBufferSize is Config.ReadSize, so that reads are as
 // large as everywhere, and heads may be as long; the limit on bodies is proto's; there is no
 // Server header, but there is a Date. Time-outs, the limit on connections and the back-off when
-// descriptors run out are those of blocking.ServeLibrary: left alone, fasthttp ends at the first
+// descriptors run out are those of package guard: left alone, fasthttp ends at the first
 // error of accept, and its ReadTimeout cannot bound a head without also closing connections that
 // are merely held. That costs fasthttp nothing: a deadline of its own would be set for every read.
 package libfasthttp
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -46,7 +45,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"iomodels/servers"
-	"iomodels/servers/blocking"
+	"iomodels/servers/guard"
 	"iomodels/servers/offload"
 )
 
@@ -70,19 +69,12 @@ func Model() servers.Model {
 }
 
 func serve(ctx context.Context, cfg servers.Config) error {
-	cfg, err := cfg.WithDefaults()
-	if err != nil {
-		return err
-	}
-	if cfg.Protocol.Name != "http" {
-		return fmt.Errorf("fasthttp: cannot speak %q", cfg.Protocol.Name)
-	}
-	h := handler{log: cfg.Log, maxBody: max(cfg.Protocol.Limits.Body, 1)} // 0 would be its default
-	if cfg.Offload > 0 {
-		h.pool = offload.New(cfg.Offload)
-		defer h.pool.Close()
-	}
-	err = blocking.ServeLibrary(ctx, cfg, library{&fasthttp.Server{
+	return guard.ServeHTTP(ctx, cfg, "fasthttp", build)
+}
+
+func build(cfg servers.Config, pool *offload.Pool) guard.Library {
+	h := handler{log: cfg.Log, pool: pool, maxBody: max(cfg.Protocol.Limits.Body, 1)} // 0 would be its default
+	return library{&fasthttp.Server{
 		Handler:                      h.serve,
 		ErrorHandler:                 refuse,
 		ExpectHandler:                h.expect,
@@ -95,16 +87,12 @@ func serve(ctx context.Context, cfg servers.Config) error {
 		MaxIdleWorkerDuration: 250 * time.Millisecond,
 		ConnState: func(c net.Conn, state fasthttp.ConnState) {
 			if state == fasthttp.StateIdle {
-				c.(*blocking.Guarded).Done()
+				c.(*guard.Conn).Done()
 			}
 		},
 		// Its messages are about single requests and peers that have gone.
 		Logger: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
-	}})
-	if err != nil {
-		return fmt.Errorf("fasthttp: %w", err)
-	}
-	return nil
+	}}
 }
 
 // library gives fasthttp's graceful stop its usual name.

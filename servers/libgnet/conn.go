@@ -8,43 +8,35 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/deadline"
+	"iomodels/servers/guard"
+	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
 
+// queueHigh is where a session that has more to say (proto.Again) is held back, for queuePause: gnet
+// does not say when its queue has drained.
 const (
-	// queueMax bounds what a peer can make the server hold by sending without reading. Beyond it
-	// the connection is closed and the queue lost; it is above what two sockets hold by default.
-	queueMax = 96 << 20
-	// queueHigh is where a session that has more to say (proto.Again) is held back, for
-	// queuePause: gnet does not say when its queue has drained.
 	queueHigh  = 4 << 20
 	queuePause = 10 * time.Millisecond
-	// lingerTime is how long the input of a finished conversation is dropped; see proto.Linger.
-	lingerTime = 2 * time.Second
 )
 
 // conn is one connection. The goroutine of its loop owns it and everything in it.
 type conn struct {
 	gnet.Conn
-	loop     *loop
-	session  proto.Session // nil: refused
-	verdict  proto.Verdict // of the last Feed
-	phase    proto.Phase   // after it
-	busy     bool          // a worker runs the session
-	awaited  bool          // a timer will look whether the queue has drained
-	shut     bool          // our FIN is sent
-	gone     bool          // closed
-	touched  bool          // input came since the last sweep
-	answered bool          // and there was output
-	given    uint64        // bytes of output handed to gnet
-	sent     uint64        // those that had left its queue at the last sweep
-	late     deadline.Late
+	guard.Progress
+	loop    *loop
+	seat    loops.Seat
+	session proto.Session // nil: refused
+	verdict proto.Verdict // of the last Feed
+	awaited bool          // a timer will look whether the queue has drained
+	shut    bool          // our FIN is sent
+	gone    bool          // closed
 }
 
 // advance runs the conversation as far as it gets.
 func (k *conn) advance() gnet.Action {
-	for !k.busy && !k.gone {
+	for !k.Busy && !k.gone {
 		switch {
 		case k.verdict == proto.Close || k.verdict == proto.Linger:
 			return k.finish()
@@ -68,7 +60,7 @@ func (k *conn) feed() {
 		in, _ = k.Peek(min(k.InboundBuffered(), proto.OutputBound))
 		defer k.Discard(len(in))
 	}
-	if k.loop.pool != nil {
+	if k.loop.Pool != nil {
 		k.offload(in)
 		return
 	}
@@ -81,7 +73,7 @@ func (k *conn) feed() {
 		// an error the connection is closed already.
 		_, _ = k.Write(job.Out)
 	}
-	if cap(job.Out) > queueHigh { // one large answer must not cost its memory for ever
+	if cap(job.Out) > guard.Scratch {
 		job.Out = nil
 	}
 }
@@ -89,11 +81,11 @@ func (k *conn) feed() {
 // offload runs the session on a worker. The input is gnet's and valid only now, so it is copied;
 // what arrives meanwhile stays in gnet's input buffer.
 func (k *conn) offload(in []byte) {
-	k.busy = true
-	k.loop.pool.Submit(&offload.Job{Session: k.session, In: bytes.Clone(in), Done: func(job *offload.Job) {
-		k.loop.handOver(func() error {
+	k.Busy = true
+	k.loop.Pool.Submit(&offload.Job{Session: k.session, In: bytes.Clone(in), Done: func(job *offload.Job) {
+		k.loop.HandOver(func() error {
 			return k.AsyncWrite(job.Out, func(gnet.Conn, error) error {
-				k.busy = false
+				k.Busy = false
 				k.fed(job)
 				k.resume()
 				k.forget()
@@ -106,19 +98,18 @@ func (k *conn) offload(in []byte) {
 // fed notes what a Feed brought.
 func (k *conn) fed(job *offload.Job) {
 	if job.Panic != nil {
-		k.loop.log.Errorf("a handler panicked: %v", job.Panic)
+		k.loop.Messages.Errorf("a handler panicked: %v", job.Panic)
 	}
-	k.verdict, k.phase = job.Verdict, k.session.Phase()
-	k.touched, k.answered = true, k.answered || len(job.Out) > 0
-	k.given += uint64(len(job.Out))
+	k.verdict = job.Verdict
+	k.Fed(k.session, len(job.Out))
 }
 
 // bounded closes a connection of which too much is held.
 func (k *conn) bounded() gnet.Action {
-	if k.gone || max(k.OutboundBuffered(), k.InboundBuffered()) <= queueMax {
+	if k.gone || max(k.OutboundBuffered(), k.InboundBuffered()) <= guard.Flood {
 		return gnet.None
 	}
-	k.loop.log.Warnf("closed a connection that sends and does not read")
+	k.loop.Messages.Warnf("closed a connection that sends and does not read")
 	return gnet.Close
 }
 
@@ -133,7 +124,7 @@ func (k *conn) finish() gnet.Action {
 	case !k.shut:
 		k.shut = true
 		_ = unix.Shutdown(k.Fd(), unix.SHUT_WR) // ENOTCONN: the peer is gone; gnet will see it
-		time.AfterFunc(lingerTime, func() { k.loop.post(k.close) })
+		time.AfterFunc(guard.LingerTime, func() { k.loop.post(k.close) })
 	}
 	return gnet.None
 }
@@ -161,27 +152,15 @@ func (k *conn) close() {
 
 // forget gives back what the session of a closed connection holds.
 func (k *conn) forget() {
-	if k.gone && !k.busy && k.session != nil {
+	if k.gone && !k.Busy && k.session != nil {
 		proto.Release(k.session)
 	}
 }
 
-// settled reports whether nothing is in flight: no request begun, no answer owed.
-func (k *conn) settled() bool {
-	return !k.busy && k.verdict == proto.Continue && k.phase == proto.Idle &&
+// doomed reports whether the connection is to be closed: the peer has used up its time, or the
+// server stops and nothing is in flight, no request begun, no answer owed.
+func (k *conn) doomed(now deadline.Tick) bool {
+	overdue := k.Overdue(deadline.Policy(k.loop.Timeouts), now, k.OutboundBuffered())
+	return overdue && !k.shut || k.loop.Stopping() && k.verdict == proto.Continue && k.Settled() &&
 		k.OutboundBuffered() == 0 && k.InboundBuffered() == 0
-}
-
-// overdue reports whether the peer has used up its time.
-func (k *conn) overdue(now deadline.Tick) bool {
-	queued := k.OutboundBuffered()
-	wait := deadline.Waiting(k.phase, queued > 0)
-	if k.busy || k.shut {
-		wait = deadline.None
-	}
-	sent := k.given - uint64(queued)
-	// While output is owed, only output counts: a peer that sends and does not read has stalled.
-	moved, answered := sent != k.sent || k.touched && queued == 0, k.answered
-	k.touched, k.answered, k.sent = false, false, sent
-	return k.late.Look(deadline.Policy(k.loop.cfg.Timeouts), now, wait, moved, answered)
 }

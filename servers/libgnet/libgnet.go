@@ -36,11 +36,17 @@
 // authors' echo benchmark locks, because gnet yields after every empty poll and a locked goroutine
 // yields by switching threads; edge-triggered mode is off, as its documentation advises.
 //
-// gnet cannot be told to stop reading from a connection; see KnownLimits and queueMax. Its logger
+// gnet cannot be told to stop reading from a connection; see KnownLimits and guard.Flood. Its logger
 // and its worker pool belong to the process: two goroutines run wherever gnet is linked.
 package libgnet
 
-import "iomodels/servers"
+import (
+	"context"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"iomodels/servers"
+)
 
 // Model is gnet v2 under our protocols.
 func Model() servers.Model {
@@ -62,7 +68,9 @@ func Model() servers.Model {
 			{Case: "half-close", Reason: dropped},
 			{Case: "half-close-slow-reader", Reason: dropped + "; and before it, see back-pressure"},
 		},
-		Serve: serve,
+		Serve: func(ctx context.Context, cfg servers.Config) error {
+			return serve(ctx, cfg, func(*gnet.Options) {})
+		},
 	}
 }
 

@@ -48,8 +48,8 @@
 // read fills it. So netpoll may take larger batches out of one system call than other models.
 //
 // A poller cannot be told to stop reading: while a handler waits in Flush its connection's input
-// grows, and all that can be done from outside is to close the connection at a bound, and so
-// inputMax does. And netpoll closes a connection when the peer has sent its FIN: what the handler
+// grows, and all that can be done from outside is to close the connection at a bound,
+// guard.Flood. And netpoll closes a connection when the peer has sent its FIN: what the handler
 // answers after that is lost. Both stand in KnownLimits.
 package libnetpoll
 
@@ -61,6 +61,8 @@ import (
 	"github.com/cloudwego/netpoll"
 
 	"iomodels/servers"
+	"iomodels/servers/guard"
+	"iomodels/servers/offload"
 	"iomodels/servers/sock"
 )
 
@@ -104,8 +106,12 @@ func serve(ctx context.Context, cfg servers.Config) error {
 	if err := process.configure(cfg); err != nil {
 		return err
 	}
-	s := newServer(cfg)
-	defer s.close()
+	s := &server{cfg: cfg, crowd: guard.NewCrowd(cfg.MaxConns, func(k *conn) { k.Close() })}
+	if s.Log = cfg.Log; cfg.Offload > 0 {
+		s.Pool = offload.New(cfg.Offload)
+		defer s.Pool.Close()
+	}
+	defer s.crowd.Watch((*conn).doomed)()
 	events, err := netpoll.NewEventLoop(s.onRequest,
 		netpoll.WithOnPrepare(s.onPrepare), netpoll.WithWriteTimeout(cfg.Timeouts.Write))
 	if err != nil {
@@ -136,9 +142,11 @@ func serve(ctx context.Context, cfg servers.Config) error {
 func (s *server) stop(events netpoll.EventLoop, ended <-chan error) error {
 	grace, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
 	defer cancel()
-	s.settle(grace)
+	// Shutdown would do so, too, but it takes a request whose first part has been read for no
+	// request at all.
+	s.crowd.Settle(grace, (*conn).settled)
 	for {
-		// An error here means that the grace is over; closeAll is the remedy. Shutdown does
+		// An error here means that the grace is over; the end of Watch is the remedy. Shutdown does
 		// nothing at all when it comes before Serve has begun: so it is called until Serve ends.
 		_ = events.Shutdown(grace)
 		select {
@@ -146,22 +154,7 @@ func (s *server) stop(events netpoll.EventLoop, ended <-chan error) error {
 			if err != nil {
 				return fmt.Errorf("netpoll: serve: %w", err)
 			}
-			s.closeAll()
 			return nil
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-// settle closes the connections that nothing is asked of and nothing owed to, until there are no
-// others or the grace is over. Shutdown would do so, too, but it takes a request whose first part
-// has been read for no request at all.
-func (s *server) settle(grace context.Context) {
-	s.stopping.Store(true)
-	for s.closeIf((*conn).settled) > 0 {
-		select {
-		case <-grace.Done():
-			return
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

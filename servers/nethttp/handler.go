@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"iomodels/servers/blocking"
+	"iomodels/servers/guard"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
@@ -33,7 +33,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buf.Reset()
 	// The body comes first: until it is there the peer may stall, and is being waited for.
 	err := h.readBody(buf, w, r)
-	r.Context().Value(connKey{}).(*blocking.Guarded).Begin()
+	r.Context().Value(connKey{}).(*guard.Conn).Begin()
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 		// A body not far beyond the limit would be read, and the connection kept.
 		w.Header().Set("Connection", "close")

@@ -31,20 +31,19 @@
 // fields together and 4 KiB that net/http adds; fields are not counted.
 //
 // The size of a read is fixed at 4 KiB, a quarter of what other models use. Time-outs, the limit
-// on connections and the back-off when descriptors run out are those of blocking.ServeLibrary and not
+// on connections and the back-off when descriptors run out are those of package guard and not
 // net/http's own: its ReadHeaderTimeout also counts the silence of a new connection, so it would
 // close connections that are merely held, and its WriteTimeout bounds an answer as a whole.
 package nethttp
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 
 	"iomodels/servers"
-	"iomodels/servers/blocking"
+	"iomodels/servers/guard"
 	"iomodels/servers/offload"
 )
 
@@ -68,21 +67,13 @@ func Model() servers.Model {
 }
 
 func serve(ctx context.Context, cfg servers.Config) error {
-	cfg, err := cfg.WithDefaults()
-	if err != nil {
-		return err
-	}
-	if cfg.Protocol.Name != "http" {
-		return fmt.Errorf("nethttp: cannot speak %q", cfg.Protocol.Name)
-	}
+	return guard.ServeHTTP(ctx, cfg, "nethttp", build)
+}
+
+func build(cfg servers.Config, pool *offload.Pool) guard.Library {
 	limits := cfg.Protocol.Limits
-	h := &handler{maxBody: int64(limits.Body)}
-	if cfg.Offload > 0 {
-		h.pool = offload.New(cfg.Offload)
-		defer h.pool.Close()
-	}
-	err = blocking.ServeLibrary(ctx, cfg, &http.Server{
-		Handler:        h,
+	return &http.Server{
+		Handler:        &handler{maxBody: int64(limits.Body), pool: pool},
 		MaxHeaderBytes: max(limits.RequestLine+limits.HeaderBytes, 1), // 0: its default
 		// OPTIONS * has an answer in proto, too.
 		DisableGeneralOptionsHandler: true,
@@ -91,16 +82,12 @@ func serve(ctx context.Context, cfg servers.Config) error {
 		},
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if state == http.StateIdle {
-				c.(*blocking.Guarded).Done()
+				c.(*guard.Conn).Done()
 			}
 		},
 		// Its messages are about single requests and peers that have gone.
 		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
-	})
-	if err != nil {
-		return fmt.Errorf("net/http: %w", err)
 	}
-	return nil
 }
 
 // connKey finds the connection of a request in its context.

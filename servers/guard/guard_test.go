@@ -1,4 +1,4 @@
-package blocking_test
+package guard_test
 
 import (
 	"bufio"
@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"iomodels/servers"
-	"iomodels/servers/blocking"
+	"iomodels/servers/guard"
+	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
 
 // lazy is a library that serves HTTP heads by answers of its own; see its methods.
 type lazy struct {
-	serve func(c *blocking.Guarded)
+	serve func(c *guard.Conn)
 	l     net.Listener
 }
 
@@ -31,7 +32,7 @@ func (z *lazy) Serve(l net.Listener) error {
 		}
 		go func() {
 			defer c.Close()
-			z.serve(c.(*blocking.Guarded))
+			z.serve(c.(*guard.Conn))
 		}()
 	}
 }
@@ -39,22 +40,19 @@ func (z *lazy) Serve(l net.Listener) error {
 func (z *lazy) Shutdown(context.Context) error { return z.l.Close() }
 
 // start guards a library whose connections are served by serve, and dials it.
-func start(t *testing.T, cfg servers.Config, serve func(c *blocking.Guarded)) *net.TCPConn {
+func start(t *testing.T, cfg servers.Config, serve func(c *guard.Conn)) *net.TCPConn {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan net.Addr, 1)
-	cfg.Addr, cfg.Protocol, cfg.Grace = "127.0.0.1:0", proto.Echo(), time.Second
+	cfg.Addr, cfg.Protocol, cfg.Grace = "127.0.0.1:0", proto.HTTP(ctx, proto.Limits{}), time.Second
 	cfg.Ready = func(a net.Addr) { ready <- a }
-	cfg, err := cfg.WithDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
 	served := make(chan error, 1)
-	go func() { served <- blocking.ServeLibrary(ctx, cfg, &lazy{serve: serve}) }()
+	build := func(servers.Config, *offload.Pool) guard.Library { return &lazy{serve: serve} }
+	go func() { served <- guard.ServeHTTP(ctx, cfg, "lazy", build) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
-			t.Errorf("ServeLibrary: %v", err)
+			t.Errorf("ServeHTTP: %v", err)
 		}
 	})
 	c, err := net.Dial("tcp", (<-ready).String())
@@ -75,7 +73,7 @@ const writeLimit = 300 * time.Millisecond
 func TestOneLongWriteMayTakeLonger(t *testing.T) {
 	const size = 12 << 20
 	took := make(chan time.Duration, 1)
-	c := start(t, servers.Config{Timeouts: servers.Timeouts{Write: writeLimit}}, func(c *blocking.Guarded) {
+	c := start(t, servers.Config{Timeouts: servers.Timeouts{Write: writeLimit}}, func(c *guard.Conn) {
 		begin := time.Now()
 		n, err := c.Write(make([]byte, size))
 		took <- time.Since(begin)
@@ -103,7 +101,7 @@ func TestOneLongWriteMayTakeLonger(t *testing.T) {
 // TestStalledWriteEnds: the other side of it.
 func TestStalledWriteEnds(t *testing.T) {
 	failed := make(chan error, 1)
-	start(t, servers.Config{Timeouts: servers.Timeouts{Write: writeLimit}}, func(c *blocking.Guarded) {
+	start(t, servers.Config{Timeouts: servers.Timeouts{Write: writeLimit}}, func(c *guard.Conn) {
 		_, err := c.Write(make([]byte, 64<<20))
 		failed <- err
 	})
@@ -116,7 +114,7 @@ func TestStalledWriteEnds(t *testing.T) {
 // those; between Begin and Done nobody waits for the peer.
 func TestHandlersAndIdleConnectionsAreLeftAlone(t *testing.T) {
 	limits := servers.Timeouts{Head: 200 * time.Millisecond}
-	c := start(t, servers.Config{Timeouts: limits}, func(c *blocking.Guarded) {
+	c := start(t, servers.Config{Timeouts: limits}, func(c *guard.Conn) {
 		for r := bufio.NewReader(c); ; c.Done() {
 			if _, err := http.ReadRequest(r); err != nil {
 				return
