@@ -16,6 +16,8 @@
 //     machine is common to both halves of a pair and cancels.
 //   - Many pairs at once: Holm's correction, then a compact letter display. "No difference
 //     shown" is an answer.
+//   - When to stop: by the width of the intervals at a few fixed looks, never by what they show.
+//     See Stopping.
 //
 // Both intervals are exact, so they exist only at certain levels, and below six values none
 // reaches 95 %: five give 93.75 %. Every Interval therefore carries the level it achieved.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"iomodels/bench/record"
+	"iomodels/bench/stats"
 	"iomodels/loadgen"
 )
 
@@ -94,12 +95,7 @@ func share(q float64) string { return Ratio.Tick(round(100*q, 6)) + " %" }
 
 func percentile(l loadgen.Latency, q float64) (float64, bool) {
 	at := map[float64]int64{0.50: l.P50, 0.90: l.P90, 0.99: l.P99, 0.999: l.P999, 0.9999: l.P9999}
-	return float64(at[q]) / 1e9, supports(l, q)
-}
-
-// supports reports whether the sample is large enough for the percentile.
-func supports(l loadgen.Latency, q float64) bool {
-	return l.Count > 0 && float64(l.Count)*(1-q) >= MinTail*(1-1e-9)
+	return float64(at[q]) / 1e9, stats.Supports(l.Count, q, MinTail)
 }
 
 func costs() []Metric {
