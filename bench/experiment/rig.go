@@ -62,7 +62,7 @@ func (r *Rig) Measure(ctx context.Context, visit bench.Visit) (record.Record, er
 	}
 	s.beforeConnections()
 
-	endBeside, err := r.beside(cell, server.Addr, loadCPUs)
+	endBeside, err := r.beside(visit.Step, server.Addr, loadCPUs)
 	if err != nil {
 		server.Kill()
 		rec.Failed = err.Error()
@@ -122,7 +122,8 @@ const besideMax = time.Hour
 
 // beside starts the cell's further connection, if it has one, and returns when its first request
 // is on the way. end ends it.
-func (r *Rig) beside(cell record.Cell, addr string, cpus []int) (end func(), err error) {
+func (r *Rig) beside(step bench.Step, addr string, cpus []int) (end func(), err error) {
+	cell := step.Cell
 	if cell.Beside == "" {
 		return func() {}, nil
 	}
@@ -130,7 +131,8 @@ func (r *Rig) beside(cell record.Cell, addr string, cpus []int) (end func(), err
 	load, err := proc.StartLoad(proc.LoadSpec{
 		Program: r.Netload, CPUs: cpus,
 		Plan: loadgen.Plan{
-			Addr: addr, Proto: cell.Proto, Path: cell.Beside, Conns: 1, Arrival: "closed", Duration: besideMax,
+			Addr: addr, Proto: cell.Proto, Path: cell.Beside, Conns: 1, Arrival: "closed",
+			Duration: besideMax, Timeout: step.Timeout,
 		},
 		OnPhase: func(p proc.Phase) {
 			if p.Name == proc.PhaseMeasure {

@@ -23,7 +23,7 @@ type sampler struct {
 	settle  time.Duration
 
 	memoryBase, memoryIdle, memoryEnd proc.Memory
-	kernelBase, kernelIdle            int64
+	kernelBase, kernelIdle            proc.Kernel
 	okAtWarmup, okAtMeasure           uint64
 	calls                             uint64
 	counted                           bool
@@ -85,7 +85,7 @@ func (s *sampler) read(edge time.Duration) reading {
 	return r
 }
 
-func (s *sampler) memory() (proc.Memory, int64) {
+func (s *sampler) memory() (proc.Memory, proc.Kernel) {
 	memory, err := proc.ReadMemory(s.server...)
 	s.note(err)
 	kernel, err := proc.KernelMemory()
@@ -135,7 +135,9 @@ func (s *sampler) fillUsage(rec *record.Record) {
 	switches := s.second.switches.Since(s.first.switches)
 	u.Voluntary, u.Involuntary = switches.Voluntary, switches.Involuntary
 	u.RSSBase, u.RSSIdle, u.RSSPeak = s.memoryBase.RSS, s.memoryIdle.RSS, s.memoryEnd.RSS
-	u.KernelIdle = s.kernelIdle - s.kernelBase
+	u.AnonBase, u.AnonIdle, u.AnonPeak = s.memoryBase.Anon, s.memoryIdle.Anon, s.memoryEnd.Anon
+	u.KernelIdle = s.kernelIdle.Sum() - s.kernelBase.Sum()
+	u.StackIdle = s.kernelIdle.Stacks - s.kernelBase.Stacks
 	u.Threads = s.memoryEnd.Threads
 	if s.counted && s.okAtMeasure > s.okAtWarmup {
 		u.Syscalls = float64(s.calls) / float64(s.okAtMeasure-s.okAtWarmup) * float64(rec.Replies())

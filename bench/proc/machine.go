@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,21 +102,48 @@ func stall(path string) time.Duration {
 	return time.Duration(micros) * time.Microsecond
 }
 
-// KernelMemory is what the kernel holds for sockets, threads and their page tables, machine-wide.
-func KernelMemory() (int64, error) {
-	data, err := os.ReadFile("/proc/meminfo")
+// Kernel is what the kernel holds, machine-wide, in bytes.
+type Kernel struct {
+	Slab    int64 // sockets, files, timers, entries of epoll: its own objects
+	Stacks  int64 // of threads, with their page tables
+	Sockets int64 // bytes on their way in TCP buffers
+}
+
+// Sum is all of it.
+func (k Kernel) Sum() int64 { return k.Slab + k.Stacks + k.Sockets }
+
+// KernelMemory reads what the kernel holds for sockets and threads.
+func KernelMemory() (Kernel, error) {
+	info, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		return 0, fmt.Errorf("kernel memory: %w", err)
+		return Kernel{}, fmt.Errorf("kernel memory: %w", err)
 	}
-	var sum int64
-	for _, label := range []string{"Slab:", "KernelStack:", "PageTables:"} {
-		n, ok := fieldKB(data, label)
+	var values [3]int64
+	for i, label := range []string{"Slab:", "KernelStack:", "PageTables:"} {
+		n, ok := fieldKB(info, label)
 		if !ok {
-			return 0, fmt.Errorf("kernel memory: no %s in /proc/meminfo", label)
+			return Kernel{}, fmt.Errorf("kernel memory: no %s in /proc/meminfo", label)
 		}
-		sum += n
+		values[i] = n
 	}
-	return sum, nil
+	sockets, err := socketMemory()
+	return Kernel{Slab: values[0], Stacks: values[1] + values[2], Sockets: sockets}, err
+}
+
+// socketMemory reads the pages of TCP buffers from the line "TCP: inuse 5 ... mem 2".
+func socketMemory() (int64, error) {
+	stat, err := os.ReadFile("/proc/net/sockstat")
+	if err != nil {
+		return 0, fmt.Errorf("socket memory: %w", err)
+	}
+	for line := range strings.Lines(string(stat)) {
+		words := strings.Fields(line)
+		if i := slices.Index(words, "mem"); i > 0 && i+1 < len(words) && words[0] == "TCP:" {
+			pages, err := strconv.ParseInt(words[i+1], 10, 64)
+			return pages * int64(os.Getpagesize()), err
+		}
+	}
+	return 0, errors.New("socket memory: no TCP line with mem in /proc/net/sockstat")
 }
 
 // kernelHas looks for a line in the configuration of the running kernel; unknown is false.

@@ -82,43 +82,50 @@ func (c CPU) Since(earlier CPU) (total, user, sys time.Duration) {
 // Memory is what a server's processes hold.
 type Memory struct {
 	RSS     int64 // bytes resident
+	Anon    int64 // those of them that belong to no file: heap, stacks, buffers; not the program
 	Threads int
 }
 
 // ReadMemory walks the page tables: exact, and too slow for the middle of a window. What several
 // processes share (the program, above all) is counted once.
 func ReadMemory(pids ...int) (Memory, error) {
-	label := "Rss:"
+	labels := rollupLabels{"Rss:", "Anonymous:"}
 	if len(pids) > 1 {
-		label = "Pss:" // each page divided by the number of processes that map it
+		labels = rollupLabels{"Pss:", "Pss_Anon:"} // each page divided by the number of processes that map it
 	}
 	var sum Memory
 	for _, pid := range pids {
-		m, err := readMemory(pid, label)
+		m, err := readMemory(pid, labels)
 		if err != nil {
 			return Memory{}, err
 		}
 		sum.RSS += m.RSS
+		sum.Anon += m.Anon
 		sum.Threads += m.Threads
 	}
 	return sum, nil
 }
 
-func readMemory(pid int, label string) (Memory, error) {
+// rollupLabels name the lines of smaps_rollup that are summed.
+type rollupLabels struct{ rss, anon string }
+
+func readMemory(pid int, labels rollupLabels) (Memory, error) {
 	rollup, err := os.ReadFile(procPath(pid, "smaps_rollup"))
 	if err != nil {
 		return Memory{}, fmt.Errorf("resident memory: %w", err)
 	}
-	rss, ok := fieldKB(rollup, label)
-	if !ok {
-		return Memory{}, fmt.Errorf("resident memory: no %s in %s", label, procPath(pid, "smaps_rollup"))
+	rss, hasRSS := fieldKB(rollup, labels.rss)
+	anon, hasAnon := fieldKB(rollup, labels.anon)
+	if !hasRSS || !hasAnon {
+		return Memory{}, fmt.Errorf("resident memory: no %s or %s in %s",
+			labels.rss, labels.anon, procPath(pid, "smaps_rollup"))
 	}
 	status, err := os.ReadFile(procPath(pid, "status"))
 	if err != nil {
 		return Memory{}, fmt.Errorf("thread count: %w", err)
 	}
 	threads, _ := field(status, "Threads:")
-	return Memory{RSS: rss, Threads: int(threads)}, nil
+	return Memory{RSS: rss, Anon: anon, Threads: int(threads)}, nil
 }
 
 // Switches counts context switches.

@@ -85,8 +85,12 @@ func TestMemorySeesWhatIsTouched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if grown := after.RSS - before.RSS; grown < size*3/4 || after.Threads < 1 {
-		t.Errorf("touched %d bytes, saw %d; %d threads", size, grown, after.Threads)
+	grown, anon := after.RSS-before.RSS, after.Anon-before.Anon
+	if grown < size*3/4 || anon < size*3/4 || anon > 2*size || after.Threads < 1 {
+		t.Errorf("touched %d bytes, saw %d, anonymous %d; %d threads", size, grown, anon, after.Threads)
+	}
+	if after.Anon >= after.RSS {
+		t.Errorf("%d bytes resident, %d of them anonymous: the program itself is not", after.RSS, after.Anon)
 	}
 }
 
@@ -176,8 +180,8 @@ func TestMachineReader(t *testing.T) {
 	if _, err := reader.Read([]int{4000}); err == nil {
 		t.Error("read a CPU that is not there")
 	}
-	if kernel, err := proc.KernelMemory(); err != nil || kernel <= 0 {
-		t.Errorf("kernel memory %d, %v", kernel, err)
+	if k, err := proc.KernelMemory(); err != nil || k.Slab <= 0 || k.Stacks <= 0 || k.Sockets < 0 || k.Sum() < k.Slab {
+		t.Errorf("kernel memory %+v, %v", k, err)
 	}
 }
 

@@ -70,9 +70,16 @@ type Usage struct {
 	RSSBase     int64   `json:"rss_base"` // bytes resident before the first connection
 	RSSPeak     int64   `json:"rss_peak"` // bytes resident at the end of the window
 	RSSIdle     int64   `json:"rss_idle"` // bytes resident with all connections open and idle; 0: not taken
-	// KernelIdle is the growth of kernel memory (slab, kernel stacks, page tables) with the
-	// connections open: of the whole machine, so both ends of every connection are in it.
+	// AnonBase, AnonIdle and AnonPeak are the anonymous part of these three: heap, stacks and
+	// buffers without the program itself, whose pages come in as its code is first run.
+	AnonBase int64 `json:"anon_base,omitempty"`
+	AnonIdle int64 `json:"anon_idle,omitempty"`
+	AnonPeak int64 `json:"anon_peak,omitempty"`
+	// KernelIdle is the growth of kernel memory (slab, kernel stacks, page tables, TCP buffers)
+	// with the connections open: of the whole machine, so both ends of every connection are in it.
 	KernelIdle int64 `json:"kernel_idle"`
+	// StackIdle is the part of it that threads cost: kernel stacks and page tables.
+	StackIdle int64 `json:"stack_idle,omitempty"`
 	// Syscalls entered in the window, extrapolated from the warm-up by the number of replies:
 	// counting costs time, so it is off while time is measured. -1: not allowed to count here.
 	Syscalls float64 `json:"syscalls"`
