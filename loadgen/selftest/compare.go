@@ -65,10 +65,10 @@ func warmup(t *Trial) error {
 
 func coverage(t *Trial) error {
 	n := t.rounds(40)
-	independent := queue{quantiles: map[float64]float64{0.99: exponentialQuantile(2, 0.99)}}
+	independent := queue{truth: func(q float64) float64 { return exponentialQuantile(2, q) }}
 	dependent := queue{
 		random: true, exponential: true, rho: 0.8,
-		quantiles: map[float64]float64{0.99: mm1Quantile(0.8, 0.99)},
+		truth: func(q float64) float64 { return mm1Quantile(0.8, q) },
 	}
 	needed := math.Ceil(float64(n) * 34 / 40)
 	for _, c := range []struct {
@@ -120,7 +120,7 @@ func (t *Trial) intervals(q queue, seed uint64) (over, single bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	truth, less := q.quantiles[p], ms(offset(m, r))
+	truth, less := q.truth(p), ms(offset(m, r))
 	var p99 []float64
 	for _, i := range m.Intervals {
 		if i.Phase == loadgen.PhaseMeasure && i.OK > 0 {

@@ -36,26 +36,26 @@ type queue struct {
 	random, exponential bool
 	rho                 float64
 	mean                float64
-	quantiles           map[float64]float64
+	truth               func(q float64) float64
+	asked               []float64 // quantiles
 	seconds             float64
 }
 
 func textbook() (all []queue) {
 	for _, rho := range []float64{0.5, 0.8} {
-		mm1, md1, dm1 := map[float64]float64{}, map[float64]float64{}, map[float64]float64{}
-		for _, q := range []float64{0.5, 0.99, 0.999} {
-			mm1[q] = mm1Quantile(rho, q)
+		of := func(f func(rho, q float64) float64) func(q float64) float64 {
+			return func(q float64) float64 { return f(rho, q) }
 		}
-		md1[0.99], dm1[0.99] = md1Quantile(rho, 0.99), dm1Quantile(rho, 0.99)
+		one := func(_, _ float64) float64 { return 1 }
 		long := 2.5
 		if rho > 0.5 {
 			long = 6 // waits that depend on each other tell less: the relaxation time is 90 ms
 		}
 		all = append(all,
-			queue{"M/M/1", true, true, rho, mm1Mean(rho), mm1, long},
-			queue{"M/D/1", true, false, rho, md1Mean(rho), md1, long},
-			queue{"D/M/1", false, true, rho, dm1Mean(rho), dm1, long},
-			queue{"D/D/1", false, false, rho, 1, map[float64]float64{0.5: 1, 0.99: 1}, 2.5})
+			queue{"M/M/1", true, true, rho, mm1Mean(rho), of(mm1Quantile), []float64{0.5, 0.99, 0.999}, long},
+			queue{"M/D/1", true, false, rho, md1Mean(rho), of(md1Quantile), []float64{0.99}, long},
+			queue{"D/M/1", false, true, rho, dm1Mean(rho), of(dm1Quantile), []float64{0.99}, long},
+			queue{"D/D/1", false, false, rho, 1, of(one), []float64{0.5, 0.99}, 2.5})
 	}
 	return all
 }
@@ -85,22 +85,20 @@ func (t *Trial) oneQueue(q queue) error {
 		merged.Merge(m.Histograms.Response)
 		over := ms(offset(m, r))
 		less += over / float64(runs)
-		for p := range q.quantiles {
+		for _, p := range q.asked {
 			single[p] = append(single[p], ms(float64(m.Histograms.Response.Quantile(p)))-over)
 		}
 	}
 	t.most(fmt.Sprintf("%s at %v: round trip, lag and release error, subtracted", q.name, q.rho), " us", 300,
-		1e3*less, noise{q: 0.99, times: passes, unit: 1e3})
+		1e3*less, noise{q: 0.5, times: passes, unit: 1e3})
 	label := fmt.Sprintf("%s at %v: ", q.name, q.rho)
 	// A pause makes requests arrive in a bunch, and the queue carries it off with what is left of
 	// its server.
-	late := noise{q: 0.99, times: passes / (1 - q.rho), unit: 1e6}
+	late := noise{kind: ofMean, times: passes, unit: 1e6, spread: 1 / (1 - q.rho), truth: q.truth}
 	t.within(label+"mean", " ms", q.mean, 3, ms(merged.Mean())-less, late)
-	for _, p := range []float64{0.5, 0.99, 0.999} {
-		want, asked := q.quantiles[p]
-		if !asked {
-			continue
-		}
+	for _, p := range q.asked {
+		want := q.truth(p)
+		late.kind, late.q = ofQuantile, p
 		got := ms(float64(merged.Quantile(p))) - less
 		if p < 0.999 {
 			t.within(label+share(p), " ms", want, 3, got, late)

@@ -91,7 +91,7 @@ func (r Report) Summary() string {
 
 // Text writes a result for the terminal.
 func (r Result) Text(w io.Writer) error {
-	fmt.Fprintf(w, "%2d %s (%.1f s): %s\n", r.Number, r.Name, r.Took.Seconds(), r.status())
+	fmt.Fprintf(w, "%2d %s (%s): %s\n", r.Number, r.Name, r.took(), r.status())
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, c := range r.Checks {
 		fmt.Fprintf(t, "   %s\t%s\t%s\t%s\t%s\n", c.What, c.Expected, c.Tolerance, c.Measured, c.verdict())
@@ -106,12 +106,19 @@ func (r Result) status() string {
 	if !r.OK() {
 		return Failed
 	}
-	for _, c := range r.Checks {
-		if c.Status == NotMet {
-			return Passed + ", in part " + NotMet
-		}
+	if r.spoilt() {
+		return Passed + ", in part " + NotMet
 	}
 	return Passed
+}
+
+// took says how long, and if more than one try was needed.
+func (r Result) took() string {
+	seconds := fmt.Sprintf("%.1f s", r.Took.Seconds())
+	if r.Tries > 1 {
+		seconds += fmt.Sprintf(", %d tries", r.Tries)
+	}
+	return seconds
 }
 
 func (c Check) verdict() string {
@@ -130,8 +137,8 @@ func (r Report) Markdown(w io.Writer) error {
 	fmt.Fprintln(&b, "| # | experiment, quantity | expected | tolerance | measured | |")
 	fmt.Fprintln(&b, "|--:|---|---|---|---|---|")
 	for _, result := range r.Results {
-		fmt.Fprintf(&b, "| **%d** | **%s** | | | %.1f s | %s |\n", result.Number, result.Name,
-			result.Took.Seconds(), result.status())
+		fmt.Fprintf(&b, "| **%d** | **%s** | | | %s | %s |\n", result.Number, result.Name,
+			result.took(), result.status())
 		for _, c := range result.Checks {
 			fmt.Fprintf(&b, "| | %s | %s | %s | %s | %s |\n", cell(c.What), cell(c.Expected),
 				cell(c.Tolerance), cell(c.Measured), cell(c.verdict()))

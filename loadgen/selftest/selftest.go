@@ -21,7 +21,8 @@
 // when all of them do. A tolerance never gives way. When one is missed, and a thread that does
 // nothing but sleep and look at the clock was woken late by the machine in the same experiment,
 // enough to explain the deviation, the check says "not met here" with that measurement;
-// without such a witness it fails.
+// without such a witness it fails. A short experiment that the machine spoilt is repeated, twice
+// at most; one that failed stays failed.
 //
 // # What to watch
 //
@@ -30,9 +31,11 @@
 package selftest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 
 	"iomodels/loadgen"
@@ -62,14 +65,18 @@ type Lab struct {
 	Rate float64
 	// Witness watches the machine in every experiment, so that deviations can be explained.
 	Witness bool
+	// Tries is how often an experiment is carried out at most, while the machine spoils it; 0: 1.
+	// One that fails is never repeated, and neither is one that passes.
+	Tries int
 }
 
 // Result is what an experiment showed.
 type Result struct {
 	Experiment
 	Checks []Check
-	Took   time.Duration
-	Err    error // it could not be carried out
+	Tries  int           // how often it was carried out: the checks are those of the last time
+	Took   time.Duration // of all tries
+	Err    error         // it could not be carried out
 }
 
 // OK reports whether nothing failed. A check that the machine forbids does not fail.
@@ -92,28 +99,40 @@ func (r Result) Find(what string) (Check, bool) {
 	return Check{}, false
 }
 
+// longest is how long an experiment may have taken to be repeated: the whole has an end.
+const longest = 25 * time.Second
+
 // Do carries out one experiment.
 func (l Lab) Do(ctx context.Context, e Experiment) Result {
 	if l.Run == nil {
 		l.Run = loadgen.Run
 	}
-	setDefault(&l.Scale, 1)
-	setDefault(&l.Rate, 1)
+	l.Scale, l.Rate = cmp.Or(l.Scale, 1), cmp.Or(l.Rate, 1)
+	from := time.Now()
+	for try := 1; ; try++ {
+		began := time.Now()
+		r := l.once(ctx, e)
+		r.Tries, r.Took = try, time.Since(from)
+		if try >= l.Tries || !r.OK() || !r.spoilt() || time.Since(began) > longest {
+			return r
+		}
+	}
+}
+
+func (l Lab) once(ctx context.Context, e Experiment) Result {
 	t := &Trial{lab: l, ctx: ctx}
 	if l.Witness {
 		t.witness = watch()
 	}
-	from := time.Now()
 	err := e.run(t)
 	err = joinErrors(err, t.cleanUp())
 	t.settle()
-	return Result{Experiment: e, Checks: t.checks, Took: time.Since(from), Err: err}
+	return Result{Experiment: e, Checks: t.checks, Err: err}
 }
 
-func setDefault(v *float64, value float64) {
-	if *v == 0 {
-		*v = value
-	}
+// spoilt reports whether the machine kept a tolerance from being met.
+func (r Result) spoilt() bool {
+	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == NotMet })
 }
 
 // All returns the experiments, in order.
@@ -210,5 +229,5 @@ func base(m measurement, r oracle.Report) float64 {
 // bounded checks the offset that other checks subtract.
 func (t *Trial) bounded(m measurement, r oracle.Report) {
 	t.most("round trip, lag and release error, subtracted", " us", 300, us(offset(m, r)),
-		noise{q: 0.99, times: passes, unit: 1e3})
+		noise{q: 0.5, times: passes, unit: 1e3})
 }

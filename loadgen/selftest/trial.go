@@ -23,19 +23,10 @@ const (
 type Check struct {
 	What, Expected, Tolerance, Measured string
 	Status                              string
-	Reason                              string // of NotMet
-	off                                 float64
+	Reason                              string  // of NotMet
+	off                                 float64 // beyond the tolerance; NaN: no number
+	unit                                string  // of off
 	noise                               noise
-}
-
-// noise is what of the machine's own lateness can be in a deviation: times wake-ups, each as
-// late as the share q of them at most was. Who is late takes longer, so noise excuses what is too
-// large, and what is too small only where both may be. The zero noise excuses nothing.
-type noise struct {
-	q     float64
-	times float64
-	unit  float64 // ns of one unit of the check
-	below bool    // excuses what is too small, too: gaps, of which a late one makes the next short
 }
 
 // Trial is an experiment being carried out.
@@ -72,7 +63,7 @@ func (t *Trial) near(what, unit string, want, tolerance, got float64, n noise) {
 	off := math.Abs(got-want) - tolerance
 	c := Check{
 		What: what, Expected: number(want) + unit, Tolerance: "±" + number(tolerance) + unit,
-		Measured: number(got) + unit, Status: Passed, off: off, noise: n,
+		Measured: number(got) + unit, Status: Passed, off: off, unit: unit, noise: n,
 	}
 	if !(off <= 0) {
 		c.Status = Failed
@@ -93,7 +84,7 @@ func (t *Trial) within(what, unit string, want, percent, got float64, n noise) {
 func (t *Trial) most(what, unit string, limit, got float64, n noise) {
 	c := Check{
 		What: what, Expected: "at most " + number(limit) + unit, Tolerance: "-",
-		Measured: number(got) + unit, Status: Passed, off: got - limit, noise: n,
+		Measured: number(got) + unit, Status: Passed, off: got - limit, unit: unit, noise: n,
 	}
 	if !(got <= limit) {
 		c.Status = Failed
@@ -132,12 +123,11 @@ func (t *Trial) settle() {
 		if c.Status != Failed || c.noise.times == 0 || math.IsNaN(c.off) {
 			continue
 		}
-		late := seen.Quantile(c.noise.q)
-		if c.off <= c.noise.times*float64(late)/c.noise.unit {
+		if allowed := c.noise.allows(seen); c.off <= allowed {
 			c.Status = NotMet
-			c.Reason = fmt.Sprintf("meanwhile the machine woke a sleeping thread %s late (%s of %d wake-ups;"+
-				" up to %.3g such delays are in the figure)", duration(late), share(c.noise.q), seen.Count(),
-				c.noise.times)
+			c.Reason = fmt.Sprintf("meanwhile the machine woke a sleeping thread late (p90 %s, p99 %s, at most"+
+				" %s, of %d wake-ups), which explains %s%s", duration(seen.Quantile(0.9)),
+				duration(seen.Quantile(0.99)), duration(seen.Max()), seen.Count(), number(allowed), c.unit)
 		}
 	}
 }

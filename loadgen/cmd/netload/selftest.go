@@ -90,7 +90,7 @@ func (o *selftestOptions) run(ctx context.Context) (int, error) {
 	defer stop()
 	lab := selftest.Lab{
 		Program: func(args ...string) *exec.Cmd { return exec.Command(self, args...) },
-		Witness: true,
+		Witness: true, Tries: 3,
 	}
 	report := selftest.Report{Began: time.Now(), Where: selftest.Here()}
 	for _, e := range chosen {
