@@ -72,6 +72,8 @@ type Result struct {
 	A        Side           `json:"a"`
 	B        Side           `json:"b"`
 	Load     Workload       `json:"load"`
+	Commit   string         `json:"commit,omitempty"` // of the code that was measured
+	Finished time.Time      `json:"finished,omitzero"`
 	Rounds   int            `json:"rounds"`
 	SliceS   float64        `json:"slice_s"`
 	Norm     stats.Interval `json:"norm"`
@@ -304,13 +306,23 @@ func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
 }
 
 // SideOf reads a contestant from its name: a model of the netserve in bin, a floor server, or
-// DIR:MODEL for a model of the build in another folder (an older commit, say).
+// DIR:MODEL for a model of the build in another folder (an older commit, say). A model may be
+// followed by what it shall do without, as in proactor:-multishot,deferral.
 func SideOf(name, bin string) Side {
-	if colon := strings.LastIndexByte(name, ':'); colon >= 0 {
-		return Side{Name: name, Program: filepath.Join(name[:colon], "netserve"), Model: name[colon+1:]}
+	side := Side{Name: name, Model: name}
+	if model, features, ok := strings.Cut(name, without); ok {
+		side.Model, side.Args = model, []string{"--without", features}
 	}
-	if strings.HasPrefix(name, "floor-") {
-		return Side{Name: name, Program: filepath.Join(bin, name), Model: name}
+	if colon := strings.LastIndexByte(side.Model, ':'); colon >= 0 {
+		bin, side.Model = side.Model[:colon], side.Model[colon+1:]
 	}
-	return Side{Name: name, Program: filepath.Join(bin, "netserve"), Model: name}
+	program := "netserve"
+	if strings.HasPrefix(side.Model, "floor-") {
+		program = side.Model
+	}
+	side.Program = filepath.Join(bin, program)
+	return side
 }
+
+// without stands between a model and the features that it shall do without.
+const without = ":-"

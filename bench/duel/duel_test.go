@@ -2,6 +2,9 @@ package duel
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -99,14 +102,59 @@ func TestHeldLooksAtTheRatioThatIsJudged(t *testing.T) {
 
 func TestSideOf(t *testing.T) {
 	for name, want := range map[string]Side{
-		"reactor":           {Program: "bin/netserve", Model: "reactor"},
-		"floor-epoll":       {Program: "bin/floor-epoll", Model: "floor-epoll"},
-		"../old/bin:gnet":   {Program: "../old/bin/netserve", Model: "gnet"},
-		"/tmp/a:b/bin:gnet": {Program: "/tmp/a:b/bin/netserve", Model: "gnet"},
+		"reactor":             {Program: "bin/netserve", Model: "reactor"},
+		"floor-epoll":         {Program: "bin/floor-epoll", Model: "floor-epoll"},
+		"../old/bin:gnet":     {Program: "../old/bin/netserve", Model: "gnet"},
+		"/tmp/a:b/bin:gnet":   {Program: "/tmp/a:b/bin/netserve", Model: "gnet"},
+		"proactor:-multishot": {Program: "bin/netserve", Model: "proactor", Args: []string{"--without", "multishot"}},
+		"../old/bin:p:-a,b":   {Program: "../old/bin/netserve", Model: "p", Args: []string{"--without", "a,b"}},
 	} {
 		got := SideOf(name, "bin")
-		if got.Program != want.Program || got.Model != want.Model || got.Name != name {
-			t.Errorf("SideOf(%q) = %+v, want program %s and model %s", name, got, want.Program, want.Model)
+		if want.Name = name; !reflect.DeepEqual(got, want) {
+			t.Errorf("SideOf(%q) = %+v, want %+v", name, got, want)
 		}
+	}
+}
+
+// Every pair is told from every other by its text, or --only could not choose it.
+func TestPairsAreTold(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range Pairs() {
+		if seen[p.String()] {
+			t.Errorf("two pairs are %q", p)
+		}
+		seen[p.String()] = true
+		if (p.Must == 0) != (p.Goal == 0) || (p.Judged != ByRate && p.Goal > p.Must) || (p.Judged == ByRate && p.Goal < p.Must) {
+			t.Errorf("%s: must %g, goal %g", p, p.Must, p.Goal)
+		}
+	}
+}
+
+func TestStoreKeepsTheLatestOfAPair(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "duels.jsonl")
+	first, second := Pairs()[0], Pairs()[1]
+	result := func(p Pair, rounds int) Result {
+		return Result{A: Side{Name: p.A}, B: Side{Name: p.B}, Load: p.Load, Rounds: rounds}
+	}
+	for _, r := range []Result{result(first, 6), result(second, 6), result(first, 12)} {
+		if err := Keep(path, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := Kept(path)
+	if err != nil || len(kept) != 2 || kept[0].Rounds != 12 || !kept[1].Of(second) {
+		t.Errorf("kept %+v, %v; want the later result of the first pair in the earlier's place", kept, err)
+	}
+	if kept[0].Of(second) || Pairs()[0].In(kept, 13) || !first.In(kept, 12) {
+		t.Error("a pair was taken for another, or for one of more rounds")
+	}
+	if kept, err = Kept(filepath.Join(t.TempDir(), "none")); err != nil || kept != nil {
+		t.Errorf("no file: %v, %v", kept, err)
+	}
+	if err := os.WriteFile(path, []byte("{\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Keep(path, result(first, 1)); err == nil {
+		t.Error("results that cannot be read were overwritten")
 	}
 }
