@@ -12,6 +12,7 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/proto"
 	"iomodels/servers/reactor/demux"
+	"iomodels/servers/reactor/stream"
 	"iomodels/servers/sock"
 )
 
@@ -28,7 +29,7 @@ func (r *rig) block(fd int) (sent []byte) {
 	r.t.Helper()
 	c := r.only()
 	rng := rand.NewChaCha8([32]byte{})
-	for piece := make([]byte, 1<<20); len(c.pending) == 0 || c.canWrite; {
+	for piece := make([]byte, 1<<20); c.Interest() != demux.Writable; {
 		rng.Read(piece)
 		n, _ := sock.Send(fd, piece)
 		sent = append(sent, piece[:n]...)
@@ -43,13 +44,12 @@ func (r *rig) block(fd int) (sent []byte) {
 func (r *rig) only() *conn {
 	r.t.Helper()
 	var found *conn
-	for _, c := range r.l.conns {
-		if c != nil && found != nil {
+	r.l.conns.Each(func(c *conn) {
+		if found != nil {
 			r.t.Fatal("there are several connections")
-		} else if c != nil {
-			found = c
 		}
-	}
+		found = c
+	})
 	return found
 }
 
@@ -71,8 +71,8 @@ func TestBlockedPeerGetsAllAndGoesOn(t *testing.T) {
 			}
 			got += n
 		}
-		if c.pending != nil {
-			t.Error("the connection keeps its buffer although nothing is owed")
+		if c.Interest() == demux.Writable {
+			t.Error("the connection waits for room although nothing is owed")
 		}
 		send(t, fd, "more")
 		r.want(fd, "more")
@@ -114,8 +114,8 @@ func TestDescriptorsAndSlotsAreReused(t *testing.T) {
 		fd := r.connect()
 		send(t, fd, "y")
 		r.want(fd, "y")
-		if n := len(r.l.conns); n != 2 {
-			t.Errorf("one connection at a time has taken %d slots; want 1", n-1)
+		if slot := r.only().slot; slot != 1 {
+			t.Errorf("one connection at a time has come to slot %d; want 1", slot)
 		}
 		if r.log.Len() > 0 {
 			t.Errorf("the log says %s", r.log.String())
@@ -212,19 +212,19 @@ func TestLinger(t *testing.T) {
 		}, 1},
 		{"peer sends FIN", func(r *rig, fd int) { must(r.t, unix.Shutdown(fd, unix.SHUT_WR)); r.turn() }, 0},
 		{"peer sends too much", func(r *rig, fd int) {
-			piece := bytes.Repeat([]byte("x"), lingerReads*servers.DefaultReadSize)
-			for turns := 0; turns < 2*lingerReads && r.open() > 0; turns++ {
+			piece := bytes.Repeat([]byte("x"), stream.LingerReads*servers.DefaultReadSize)
+			for turns := 0; turns < 2*stream.LingerReads && r.open() > 0; turns++ {
 				sock.Send(fd, piece)
 				r.turn()
 			}
 		}, 0},
-		{"peer does nothing", func(r *rig, fd int) { r.pass(lingerTime + 200*time.Millisecond) }, 0},
+		{"peer does nothing", func(r *rig, fd int) { r.pass(stream.LingerTime + 200*time.Millisecond) }, 0},
 		{"peer dribbles", func(r *rig, fd int) {
-			for passed := time.Duration(0); passed < 2*lingerTime && r.open() > 0; {
+			for passed := time.Duration(0); passed < 2*stream.LingerTime && r.open() > 0; {
 				send(r.t, fd, "x")
 				r.turn()
-				r.pass(lingerTime / 3)
-				passed += lingerTime / 3
+				r.pass(stream.LingerTime / 3)
+				passed += stream.LingerTime / 3
 			}
 		}, 0},
 	} {

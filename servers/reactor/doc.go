@@ -9,9 +9,7 @@
 //	loop                      kernel                        conn (event handler)
 //	 │ Dispatch: epoll_wait ──▶ sleeps until anything is ready
 //	 │ ◀── batch of events ────
-//	 │ HandleReady ─────────────────────────────────────────▶ recv
-//	 │                                                        Session.Feed
-//	 │                                                        send, at once: it nearly always fits
+//	 │ HandleReady ─────────────────────────────────────────▶ recv, Feed, send: package stream
 //	 │                          full? Rearm: Writable ◀────── keep the rest, read no more
 //	 │ HandleReady (next event of the batch) ...
 //
@@ -27,9 +25,9 @@
 //
 // # What a connection costs
 //
-// A conn of 80 bytes, its session, 16 bytes in the loop's own tables, and 24 bytes for its
-// descriptor in the table of every loop's demultiplexer. Only a peer that does not read what
-// it is owed costs a buffer: then nothing more is read from it, so the debt is bounded.
+// A conn of 64 bytes, its session, 8 bytes in the loop's roster, and 24 for its descriptor in the
+// table of every loop's demultiplexer. Only a peer that does not read what it is owed costs a
+// buffer: then nothing more is read from it, so the debt is bounded.
 //
 // # What to watch
 //
@@ -37,13 +35,13 @@
 //     read that did not fill the buffer needs no second one to find the socket empty.
 //   - reactor is level-triggered: an event comes again as long as its cause is there.
 //     reactor-et is edge-triggered: it comes once, so a handler that stops half-way must
-//     remember it (canRead, canWrite) and come back by the loop's own list. No Rearm, ever.
-//   - Either way one busy peer could hold the loop for ever: a turn has a bound (fairSteps).
+//     remember it (Stream.Note) and come back by the loop's own list. No Rearm, ever.
+//   - Either way one busy peer could hold the loop for ever: a turn has a bound (stream.Later).
 //   - Loops share nothing on the hot path. Each has its own listener (SO_REUSEPORT): the kernel
 //     deals connections out by a hash of the addresses, not evenly.
 //   - A loop that waits keeps its processor for a moment (demux.RawWaitMax) before it tells the
 //     Go scheduler. What that is good for, and what it costs, stands at Demux.RawWait.
 //
-// Read next: conn.go from HEART to HEART END, then loop.go; package demux for the demultiplexer,
-// package loops for the house around it.
+// Read next: conn.go and stream.go from HEART to HEART END, then loop.go; package demux for the
+// demultiplexer, package loops for the house around it.
 package reactor

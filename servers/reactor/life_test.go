@@ -12,6 +12,7 @@ import (
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/proto"
+	"iomodels/servers/reactor/stream"
 )
 
 func TestPanicClosesOneConnection(t *testing.T) {
@@ -158,7 +159,7 @@ func TestRefusedCrowd(t *testing.T) {
 	if n := r.house.Taken(loops.Doorstep); n != loops.DoorstepMax {
 		t.Errorf("%d refused connections linger after one more; want %d", n, loops.DoorstepMax)
 	}
-	r.pass(lingerTime + 200*time.Millisecond)
+	r.pass(stream.LingerTime + 200*time.Millisecond)
 	if n := r.house.Taken(loops.Doorstep); n != 0 {
 		t.Errorf("%d refused connections linger for ever", n)
 	}
@@ -172,16 +173,21 @@ func TestRefusedCrowd(t *testing.T) {
 // Out of descriptors: the loop must not spin, and must go on as soon as one may be free.
 func TestAcceptPauses(t *testing.T) {
 	for resumed, resume := range map[string]func(r *rig){
-		"a connection closes": func(r *rig) { r.l.each((*conn).close) },
+		"a connection closes": func(r *rig) { r.l.conns.Each((*conn).close) },
 		"time passes":         func(r *rig) { r.pass(3 * deadline.Resolution) },
 	} {
 		r := newRig(t, false, servers.Config{Protocol: proto.Echo()})
 		r.connect()
-		acceptor{r.l}.pause(unix.EMFILE)
-		r.knock()
+		waiting := r.knock()
+		var had unix.Rlimit
+		must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &had))
+		must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(r.lowestFree(waiting)), Max: had.Max}))
+		r.turn()
+		must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &had))
 		if n, err := r.l.demux.Dispatch(0); n != 0 || err != nil {
 			t.Errorf("a connection that cannot be accepted is reported (%d, %v): the loop spins", n, err)
 		}
+		r.wantOpen(1)
 		resume(r)
 		if n, err := r.l.demux.Dispatch(0); n != 1 || err != nil {
 			t.Errorf("when %s, accept does not go on (%d, %v)", resumed, n, err)
@@ -190,4 +196,13 @@ func TestAcceptPauses(t *testing.T) {
 			t.Errorf("the log says %q; want one line with the reason", log)
 		}
 	}
+}
+
+// lowestFree returns the number that the next descriptor would get.
+func (r *rig) lowestFree(any int) int {
+	r.t.Helper()
+	fd, err := unix.Dup(any)
+	must(r.t, err)
+	must(r.t, unix.Close(fd))
+	return fd
 }

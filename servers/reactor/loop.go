@@ -10,34 +10,26 @@ import (
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/offload"
-	"iomodels/servers/proto"
 	"iomodels/servers/reactor/demux"
-	"iomodels/servers/sock"
-	"iomodels/servers/watchdog"
+	"iomodels/servers/reactor/stream"
+	"iomodels/servers/reactor/table"
 )
 
 // loop is one reactor: a demultiplexer, a listener and the connections it accepted. One
 // goroutine owns it and everything in it.
 type loop struct {
 	house     *loops.House
-	edge      bool
 	demux     *demux.Demux
 	now       func() time.Duration // the clock of the demultiplexer
-	listener  int                  // closed when closing
-	conns     []*conn              // by slot; slot 0 is the acceptor's and stays nil
-	vacant    []int32              // slots that nobody has
-	deadlines *deadline.Table      // by slot
-	ready     []*conn              // those that go on without being told
-	desk      offload.Desk         // read buffers, and the Feed of what is in them
-	watch     *watchdog.Loop       // notices handlers that hold up the loop
-	closing   bool                 // the server stops
+	desk      offload.Desk         // read buffers
+	means     stream.Means
+	edge      bool
+	closing   bool // the server stops
+	listener  int  // closed when closing
+	conns     table.Roster[conn]
+	deadlines *deadline.Table // by slot; slot 0 is the acceptor's
+	ready     []*conn         // those that go on without being told
 }
-
-// acceptMax bounds the connections taken in one turn, before others have theirs.
-const acceptMax = 64
-
-// acceptPause is how long, at least, accept rests when it fails; at most it is one tick more.
-const acceptPause = deadline.Resolution
 
 // open makes a loop. It is not locked to a thread: it needs none in particular, and when a wait
 // has cost it the processor, a locked goroutine takes two thread switches to get one back.
@@ -49,11 +41,11 @@ func open(h *loops.House, listener int, opt Options) (*loop, error) {
 	if !h.MayHoldProcessor() {
 		d.RawWait = 0
 	}
-	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener, conns: make([]*conn, 1)}
-	l.watch = h.Dog.Watch()
-	d.Watch = l.watch
-	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
+	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener}
+	d.Watch = h.Dog.Watch()
+	l.means = stream.Means{Pool: h.Pool, Watch: d.Watch, Log: h.Log}
 	l.desk = offload.Desk{Pool: h.Pool, Wake: d.Wake, Size: h.ReadSize}
+	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
 	if err := d.Register(listener, demux.Readable, acceptor{l}); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -77,15 +69,20 @@ func (l *loop) Wake() { l.demux.Wake() }
 
 // turn waits until something is to be done, and does all that is.
 func (l *loop) turn() error {
-	wait := time.Duration(0)
-	if len(l.ready) == 0 {
-		wait = l.deadlines.Wait(l.now())
+	wait := l.deadlines.Wait(l.now())
+	if len(l.ready) > 0 {
+		wait = 0
 	}
 	if _, err := l.demux.Dispatch(wait); err != nil {
 		return err
 	}
 	l.collect()
-	l.goOn()
+	n := len(l.ready) // those that come in meanwhile wait for the next turn
+	for _, c := range l.ready[:n] {
+		c.queued = false
+		c.proceed()
+	}
+	l.ready = slices.Delete(l.ready, 0, n)
 	l.deadlines.Expire(l.tick(), l.expired)
 	return nil
 }
@@ -100,24 +97,13 @@ func (l *loop) later(c *conn) {
 	}
 }
 
-func (l *loop) goOn() {
-	n := len(l.ready) // those that come in meanwhile wait for the next turn
-	for _, c := range l.ready[:n] {
-		c.queued = false
-		if c.fd >= 0 {
-			c.proceed()
-		}
-	}
-	l.ready = slices.Delete(l.ready, 0, n)
-}
-
 // expired is told whose time is up.
 func (l *loop) expired(slot int) {
 	switch {
 	case slot != 0:
-		l.conns[slot].close()
+		l.conns.At(slot).close()
 	case l.closing: // so is the grace
-		l.each((*conn).close)
+		l.conns.Each((*conn).close)
 	default:
 		l.accept(demux.Readable)
 	}
@@ -126,28 +112,13 @@ func (l *loop) expired(slot int) {
 // acceptor is the event handler of the listener.
 type acceptor struct{ *loop }
 
-// HandleReady takes what is in the accept queue.
+// HandleReady takes what is in the accept queue. If that fails, it rests a while.
 func (l acceptor) HandleReady(demux.Readiness) {
-	for range acceptMax {
-		switch fd, errno := sock.Accept(l.listener); errno {
-		case 0:
-			l.admit(fd)
-		case unix.ECONNABORTED, unix.EPROTO: // it left before it was met; the next one
-		case unix.EAGAIN:
-			return
-		default:
-			l.pause(errno)
-			return
-		}
+	if errno := stream.Accept(l.listener, l.admit); errno != 0 {
+		l.house.Complain(errno)
+		l.accept(0)
+		l.deadlines.Set(0, deadline.After(l.tick(), deadline.Resolution))
 	}
-}
-
-// pause stops accepting for a moment. Out of descriptors or memory the connection stays in the
-// queue, so the level would be reported again at once: a loop that does not pause, spins.
-func (l *loop) pause(why unix.Errno) {
-	l.house.Complain(why)
-	l.accept(0)
-	l.deadlines.Set(0, deadline.After(l.tick(), acceptPause))
 }
 
 // accept begins to accept, or with no interest stops it. It is a system call only if it changes
@@ -158,46 +129,22 @@ func (l *loop) accept(interest demux.Readiness) {
 	}
 }
 
-// admit lets a connection in or, beyond the limit, tells it to leave.
+// admit begins the life of a connection.
 func (l *loop) admit(fd int) {
-	c := &conn{loop: l, fd: int32(fd), session: l.house.Protocol.New(), canWrite: true, moved: true}
-	if n := len(l.vacant); n > 0 {
-		c.slot, l.vacant = l.vacant[n-1], l.vacant[:n-1]
-		l.conns[c.slot] = c
-	} else {
-		c.slot = int32(len(l.conns))
-		l.conns = append(l.conns, c)
-	}
-	c.seat, c.verdict = l.house.Enter()
-	if refusal := l.house.Protocol.Refusal; c.seat == loops.Doorstep && len(refusal) > 0 {
-		c.send(refusal) // fits: the socket is new
-	}
+	c := &conn{Stream: stream.Open(l.house, fd), loop: l}
+	c.slot = l.conns.Enter(c)
 	c.proceed()
 }
 
-// remove forgets a closed connection.
-func (l *loop) remove(c *conn) {
-	l.conns[c.slot] = nil
-	l.vacant = append(l.vacant, c.slot)
-	l.deadlines.Set(int(c.slot), deadline.Never)
-	l.house.Leave(c.seat)
-	if !l.closing {
-		l.accept(demux.Readable) // there is a descriptor again, should accept wait for one
-	}
-}
-
-// collect goes on with the connections whose jobs are done.
+// collect goes on with the connections whose sessions have thought.
 func (l *loop) collect() {
 	for _, w := range l.desk.Returned() {
 		c := w.For.(*conn)
-		c.thinking = false
-		if c.fd < 0 { // closed in the meantime
-			proto.Release(c.session)
-			l.desk.GiveBack(w)
-			continue
+		if !c.Closed() {
+			l.deadlines.Resume(int(c.slot), c.paused)
 		}
-		l.deadlines.Resume(int(c.slot), c.paused)
-		c.obey(w)
+		c.Obey(w, &l.means)
+		l.desk.GiveBack(w)
 		c.proceed()
 	}
 }
@@ -210,18 +157,9 @@ func (l *loop) windDown() bool {
 		l.demux.Forget(l.listener)
 		unix.Close(l.listener)
 		l.deadlines.Set(0, deadline.After(l.tick(), l.house.Grace))
-		l.each(func(c *conn) { c.canRead = true; c.proceed() })
+		l.conns.Each(func(c *conn) { c.Note(demux.Readable); c.proceed() })
 	}
-	return len(l.conns) == len(l.vacant)+1
-}
-
-// each calls f with every connection.
-func (l *loop) each(f func(*conn)) {
-	for _, c := range l.conns {
-		if c != nil {
-			f(c)
-		}
-	}
+	return l.conns.Len() == 0
 }
 
 // Close closes everything that is still open.
@@ -230,6 +168,6 @@ func (l *loop) Close() error {
 		unix.Close(l.listener)
 	}
 	l.closing = true
-	l.each((*conn).close)
+	l.conns.Each((*conn).close)
 	return l.demux.Close()
 }

@@ -12,17 +12,18 @@ import (
 // Model is the level-triggered reactor's entry in the registry.
 func Model() servers.Model {
 	const summary = "epoll, hand-rolled, level-triggered: told that a call can be done, then does it"
-	return Variant("reactor", summary, Options{})
+	return Variant("reactor", summary, Options{Demux: demux.New})
 }
 
 // EdgeModel is the edge-triggered reactor's entry in the registry.
 func EdgeModel() servers.Model {
-	return Variant("reactor-et", "the same, edge-triggered: each change is told once", Options{Edge: true})
+	const summary = "the same, edge-triggered: each change is told once"
+	return Variant("reactor-et", summary, Options{Demux: demux.New, Edge: true})
 }
 
 // Options are what the members of the family differ in.
 type Options struct {
-	Demux   func() (*demux.Demux, error) // opens a loop's demultiplexer; nil: on epoll
+	Demux   func() (*demux.Demux, error) // opens a loop's demultiplexer
 	Edge    bool                         // be told of changes, not of levels
 	Workers int                          // where the configuration has no Offload
 	Loops   int                          // where the configuration has none
@@ -30,9 +31,6 @@ type Options struct {
 
 // Variant makes a member of the family. Its card is the reactor's, to be amended.
 func Variant(name, summary string, opt Options) servers.Model {
-	if opt.Demux == nil {
-		opt.Demux = demux.New
-	}
 	return servers.Model{
 		Name: name, Summary: summary, Family: servers.Reactor,
 		Card: servers.Card{

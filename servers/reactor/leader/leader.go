@@ -13,9 +13,10 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
+	"iomodels/servers/offload"
 	"iomodels/servers/reactor/demux"
 	"iomodels/servers/reactor/leader/handles"
-	"iomodels/servers/sock"
+	"iomodels/servers/reactor/stream"
 )
 
 // perCPU is how many threads there are for each processor, unless --loops says how many.
@@ -56,8 +57,9 @@ type server struct {
 	threads  int
 	listener int
 	begin    time.Time
-	open     atomic.Int64  // connections
-	works    sync.Pool     // of *work
+	open     atomic.Int64 // connections
+	works    sync.Pool    // of *offload.Work: read buffers
+	means    stream.Means
 	woken    chan struct{} // closed when the server stops,
 	wake     func()        // by this
 	broken   chan error    // a thread cannot go on
@@ -75,6 +77,7 @@ func open(h *loops.House, listener, threads int) (*server, error) {
 		woken: make(chan struct{}), broken: make(chan error, threads),
 	}
 	s.wake = sync.OnceFunc(func() { close(s.woken) })
+	s.means = stream.Means{Pool: h.Pool, Log: h.Log}
 	s.works.New = func() any { return s.newWork() }
 	set.Add(listener, acceptor{s})
 	if err := set.Arm(listener, demux.Readable); err != nil {
@@ -96,43 +99,17 @@ func (s *server) thread() error {
 	}
 }
 
-// HandleReady is told what can be done now, and does it.
-func (c *conn) HandleReady(r demux.Readiness) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.fd < 0 || c.thinking {
-		return
-	}
-	const broken = demux.Failure | demux.Gone
-	c.canRead = c.canRead || r&(demux.Readable|broken) != 0
-	c.canWrite = c.canWrite || r&(demux.Writable|broken) != 0
-	c.proceed()
-}
-
 // HEART END
 
 // acceptor is the event handler of the listener.
 type acceptor struct{ *server }
 
-// acceptMax bounds the connections taken at once, before the thread has others served.
-const acceptMax = 64
-
-// HandleReady takes what is in the queue. Out of descriptors it leaves the listener disarmed:
-// armed, it would report the same at once, again and again.
+// HandleReady takes what is in the queue. If that fails it leaves the listener disarmed for a while.
 func (s acceptor) HandleReady(demux.Readiness) {
-	for range acceptMax {
-		switch fd, errno := sock.Accept(s.listener); errno {
-		case 0:
-			s.admit(fd)
-		case unix.ECONNABORTED, unix.EPROTO: // it left before it was met
-		case unix.EAGAIN:
-			s.armListener()
-			return
-		default:
-			s.house.Complain(errno)
-			s.paused.Store(true)
-			return
-		}
+	if errno := stream.Accept(s.listener, s.admit); errno != 0 {
+		s.house.Complain(errno)
+		s.paused.Store(true)
+		return
 	}
 	s.armListener()
 }
@@ -143,18 +120,28 @@ func (s *server) armListener() {
 	}
 }
 
-// admit lets a connection in or, beyond the limit, tells it to leave.
+// admit begins the life of a connection.
 func (s *server) admit(fd int) {
-	c := &conn{server: s, fd: fd, session: s.house.Protocol.New(), canWrite: true, moved: true}
+	c := &conn{Stream: stream.Open(s.house, fd), server: s}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.open.Add(1)
 	s.handles.Add(fd, c)
-	c.seat, c.verdict = s.house.Enter()
-	if refusal := s.house.Protocol.Refusal; c.seat == loops.Doorstep && len(refusal) > 0 {
-		c.send(refusal) // fits: the socket is new
-	}
 	c.proceed()
+}
+
+func (s *server) newWork() *offload.Work {
+	w := &offload.Work{Buf: make([]byte, s.house.ReadSize)}
+	w.Done = func(*offload.Job) { w.For.(*conn).returned(w) }
+	return w
+}
+
+func (s *server) giveBack(w *offload.Work) {
+	w.For, w.Session = nil, nil
+	if cap(w.Out) > keepOutput {
+		w.Out = nil
+	}
+	s.works.Put(w)
 }
 
 // Run starts the threads, and looks after time until the end.
@@ -216,7 +203,7 @@ func (s *server) now() deadline.Tick { return deadline.At(time.Since(s.begin)) }
 func (s *server) each(f func(*conn)) {
 	for _, h := range s.handles.All(nil) {
 		if c, ok := h.(*conn); ok && c.mu.TryLock() {
-			if c.fd >= 0 {
+			if !c.Closed() {
 				f(c)
 			}
 			c.mu.Unlock()

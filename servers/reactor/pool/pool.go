@@ -49,6 +49,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/reactor"
+	"iomodels/servers/reactor/demux"
 )
 
 // perCPU is how many workers there are for each processor, unless --offload says otherwise: so
@@ -58,7 +59,8 @@ const perCPU = 4
 // Model is the entry in the registry.
 func Model() servers.Model {
 	const summary = "loops that hand every request to a pool of workers: one shared queue"
-	m := reactor.Variant("reactor-pool", summary, reactor.Options{Workers: perCPU * runtime.GOMAXPROCS(0)})
+	workers := perCPU * runtime.GOMAXPROCS(0)
+	m := reactor.Variant("reactor-pool", summary, reactor.Options{Demux: demux.New, Workers: workers})
 	m.Card.Buffers = "one read buffer per request that is with a worker; a connection holds one while output is pending"
 	m.Card.Handler = "always on a worker: four per CPU, or as many as --offload says"
 	m.VariantOf = "reactor"

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/reactor/demux"
+	"iomodels/servers/reactor/table"
 )
 
 // Set is a set of descriptors and their handlers. Any goroutine may call it at any time.
@@ -30,7 +31,7 @@ type Set struct {
 	bell  int // eventfd: rung once and never silenced, so that every thread hears it
 
 	mu    sync.Mutex
-	table []entry // by descriptor
+	table table.Table[entry] // by descriptor
 }
 
 // entry is a handler, and the generation of its descriptor's number: a thread may have fetched an
@@ -62,16 +63,14 @@ func Open() (*Set, error) {
 func (s *Set) Add(fd int, h demux.EventHandler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for fd >= len(s.table) {
-		s.table = append(s.table, entry{})
-	}
-	s.table[fd].handler = h
+	s.table.Grow(fd)
+	s.table.At(fd).handler = h
 }
 
 // Arm has fd's handler told of interest, once. When Arm returns, another thread may be at it.
 func (s *Set) Arm(fd int, interest demux.Readiness) error {
 	s.mu.Lock()
-	e := &s.table[fd]
+	e := s.table.At(fd)
 	op, generation := unix.EPOLL_CTL_MOD, e.generation
 	if !e.armed {
 		op, e.armed = unix.EPOLL_CTL_ADD, true
@@ -84,7 +83,8 @@ func (s *Set) Arm(fd int, interest demux.Readiness) error {
 func (s *Set) Remove(fd int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.table[fd] = entry{generation: s.table[fd].generation + 1}
+	e := s.table.At(fd)
+	*e = entry{generation: e.generation + 1}
 }
 
 // Next waits for an event, and returns the handler that is to be told of it. It returns nil, to
@@ -111,7 +111,7 @@ func (s *Set) Next() (h demux.EventHandler, r demux.Readiness, err error) {
 func (s *Set) handler(fd, generation int32) demux.EventHandler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.table[fd]; e.generation == generation {
+	if e := s.table.At(int(fd)); e.generation == generation {
 		return e.handler
 	}
 	return nil
@@ -121,9 +121,9 @@ func (s *Set) handler(fd, generation int32) demux.EventHandler {
 func (s *Set) All(list []demux.EventHandler) []demux.EventHandler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.table {
-		if e.handler != nil {
-			list = append(list, e.handler)
+	for fd := range s.table.Len() {
+		if h := s.table.At(fd).handler; h != nil {
+			list = append(list, h)
 		}
 	}
 	return list

@@ -69,7 +69,7 @@ func TestEventOfAnotherTime(t *testing.T) {
 	wrong := handlerFunc(func(demux.Readiness) {})
 	s.Add(fd, wrong)
 	must(t, s.Arm(fd, demux.Readable))
-	fetched := s.table[fd].generation
+	fetched := s.table.At(fd).generation
 	if s.handler(int32(fd), fetched) == nil {
 		t.Fatal("its own event does not reach a handler")
 	}
