@@ -83,6 +83,7 @@ func (d *Desk) Returned() []*Work {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	clear(d.mine) // else what a burst has borrowed would be held until there is another as large
 	d.done, d.mine = d.mine[:0], d.done
 	return d.mine
 }

@@ -1,7 +1,10 @@
 package offload_test
 
 import (
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
@@ -94,5 +97,30 @@ func TestAllocsPerRunOfDesk(t *testing.T) {
 	})
 	if n != 0 {
 		t.Errorf("%v allocations per job; want 0", n)
+	}
+}
+
+// TestDeskForgetsABurst: when all is answered, what was lent to a crowd is the collector's.
+func TestDeskForgetsABurst(t *testing.T) {
+	const burst = 500
+	desk := offload.Desk{Size: 8, Wake: func() {}, Pool: offload.New(1)}
+	defer desk.Pool.Close()
+	var freed atomic.Int32
+	for range burst {
+		w := desk.Borrow()
+		runtime.AddCleanup(w, func(n *atomic.Int32) { n.Add(1) }, &freed)
+		desk.Feed(w, session(echo), 1)
+	}
+	for out, end := burst, time.Now().Add(10*time.Second); out > 0 && time.Now().Before(end); {
+		for _, w := range desk.Returned() {
+			desk.GiveBack(w)
+			out--
+		}
+	}
+	desk.Returned() // a loop asks in every turn
+	for end := time.Now().Add(10 * time.Second); freed.Load() < burst/2; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d works were freed", freed.Load(), burst)
+		}
 	}
 }

@@ -107,6 +107,7 @@ func serve(opts *options, stdout, stderr io.Writer) error {
 	}
 	ctx, release := stopOnSignal(stderr)
 	defer release()
+	go giveBack(ctx)
 	// The protocol must outlive the stop: requests in flight are still answered.
 	protoCtx, endProto := context.WithCancel(context.Background())
 	defer endProto()
