@@ -225,7 +225,7 @@ func TestHearts(t *testing.T) {
 			}
 		}
 	}
-	for _, dir := range []string{"servers/reactor", "servers/proactor"} {
+	for _, dir := range []string{"servers/reactor", "servers/proactor/server"} {
 		if found[dir] == 0 {
 			t.Errorf("%s has no // HEART ... // HEART END", dir)
 		}

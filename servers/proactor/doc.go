@@ -1,6 +1,6 @@
-// Package proactor serves connections by completion: operations are submitted, and their
-// handlers are told when they HAVE been done. The kernel's io_uring carries them out (package
-// uring), or our own reactor does in its place (package emulated); the server is the same.
+// Package proactor is I/O by completion: operations are submitted, and their handlers are told
+// when they HAVE been done. The kernel's io_uring carries them out (package uring), or our own
+// reactor does in its place (package emulated); the server above is the same (package server).
 //
 // # Idea
 //
@@ -45,13 +45,14 @@
 //   - An operation's memory is the kernel's until it completes, whatever happens to the
 //     connection. So a connection is closed by cancelling, and buried by its last completion.
 //   - A receive that completes many times cannot be held back like a read that one does not
-//     make. Back-pressure means to cancel it, and to keep what was on its way (exchange.rest).
+//     make. Back-pressure means to cancel it, and to keep what was on its way (exchange.Exchange).
 //   - Completions come breadth-first: all that has been received, then all that is sent, and by
 //     then a large message has left the cache. So a backend says when more of the same stream
 //     follows at once (Op.Follow), and the answers to it are sent together; a stream ends its
 //     turn after ReceiveMax bytes.
 //   - Handlers are called by Complete alone, never by Submit: no recursion, no surprise.
 //
-// Read next: connection.go from HEART to HEART END; then uring.Proactor.Complete, or the same
-// in package emulated, where HandleReady makes a completion out of readiness.
+// Read next: proactor.go, the pattern as an interface; package server, connection.go from HEART
+// to HEART END; then uring.Proactor.Complete, or the same in package emulated, where HandleReady
+// makes a completion out of readiness.
 package proactor

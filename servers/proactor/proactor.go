@@ -79,6 +79,9 @@ type Proactor interface {
 	Close() error
 }
 
+// Backend opens a proactor for the calling goroutine, which alone will use it.
+type Backend func(Settings) (Proactor, error)
+
 // Settings are what a server asks of any backend.
 type Settings struct {
 	BufferSize int // bytes of one receive buffer

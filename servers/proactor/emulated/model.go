@@ -5,6 +5,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/server"
 )
 
 // Model is the entry in the registry.
@@ -26,5 +27,5 @@ func Model() servers.Model {
 
 // Serve implements servers.Model.Serve.
 func Serve(ctx context.Context, cfg servers.Config) error {
-	return proactor.Serve(ctx, cfg, func(s proactor.Settings) (proactor.Proactor, error) { return New(s) })
+	return server.Serve(ctx, cfg, func(s proactor.Settings) (proactor.Proactor, error) { return New(s) })
 }

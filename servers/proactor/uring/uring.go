@@ -2,58 +2,43 @@ package uring
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/uring/bell"
+	"iomodels/servers/proactor/uring/buffers"
+	"iomodels/servers/proactor/uring/entry"
+	"iomodels/servers/proactor/uring/feature"
+	"iomodels/servers/proactor/uring/pending"
 	"iomodels/servers/proactor/uring/ring"
 )
 
-// Options select what the backend uses of io_uring, so that the worth of each feature can be
-// measured. The zero value of all but Settings uses what the kernel grants.
+// Options are how the backend uses io_uring. The zero value of all but Settings uses what the
+// kernel grants.
 type Options struct {
 	proactor.Settings
-	Entries int // submission queue; 0: 256, which stays in the first-level cache
-	Buffers int // receive buffers shared by all connections, a power of two; 0: 32
-
-	NoMultishot       bool // every accept and every receive is submitted anew
-	NoProvidedBuffers bool // every pending receive holds a buffer of its own, and is submitted anew
-	NoIncremental     bool // every receive uses up a whole buffer of the pool
-	NoQuietSends      bool // the success of every send is reported
-	NoBatching        bool // every operation is submitted by a system call of its own
-	NoDeferral        bool // the kernel interrupts us to do its half of the work
+	Entries int         // submission queue; 0: 256, which stays in the first-level cache
+	Buffers int         // receive buffers shared by all connections, a power of two; 0: 32
+	Without feature.Set // what to leave out
 }
 
 // Proactor is io_uring in the roles of the pattern: the kernel is the asynchronous operation
 // processor, the ring's second queue the completion event queue, Complete the proactor that
 // runs handlers. The thread that opened it owns it; only Wake may come from others.
 type Proactor struct {
-	opt     Options
+	opt     Options // Without: also what the kernel does not know
 	ring    *ring.Ring
-	buffers *ring.Buffers // nil: none are provided
-	spare   [][]byte      // then: buffers that no receive holds
+	buffers *buffers.Lender
 
-	// ops holds the pending operations, by descriptor and direction (see place). An entry's
-	// user_data is that place and the operation's token, never a pointer: the kernel would keep
-	// it where the garbage collector does not look, and a completion that comes after its time
-	// must be recognised instead of followed.
-	ops     []*proactor.Op
-	token   uint32 // of the latest submission
-	pending int    // operations in ops
-
-	quiet []quietSend // sends whose success is not reported, oldest first
-
-	endless bool // the kernel cannot bound what one receive brings in all
+	pending pending.Table // what the kernel has,
+	quiet   pending.Quiet // and of what it will not tell
 
 	left   uint32 // completions of this turn that are still to be taken
 	fresh  bool   // the last Complete found something: more is likely soon
 	closed bool   // no handler runs any more
-	broken error  // an entry could not be submitted
 
-	bell    ring.Bell
+	bell    bell.Bell
 	hearing proactor.Op // the pending read of the bell
 }
 
@@ -67,33 +52,25 @@ func New(opt Options) (*Proactor, error) {
 	if opt.Buffers == 0 {
 		opt.Buffers = 32
 	}
-	r, err := ring.Open(uint32(opt.Entries), opt.NoDeferral)
+	r, err := ring.Open(uint32(opt.Entries), opt.Without.Has(feature.Deferral))
 	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, err
 	}
-	p := &Proactor{opt: opt, ring: r}
-	p.opt.NoMultishot = opt.NoMultishot || !r.HasMultishot()
-	p.endless = p.opt.NoMultishot || opt.NoProvidedBuffers || opt.ReceiveMax == 0
-	p.opt.NoQuietSends = opt.NoQuietSends || !r.CanSkipSuccess()
-	if err := errors.Join(p.provideBuffers(), p.bell.Hang()); err != nil {
-		p.Close()
-		return nil, err
+	if !r.Features.Multishot() {
+		opt.Without |= feature.Multishot
+	}
+	if !r.Features.SkipSuccess() {
+		opt.Without |= feature.QuietSends
+	}
+	lender, err := buffers.New(r, opt.Buffers, opt.BufferSize, opt.ReceiveMax, opt.Without)
+	p := &Proactor{opt: opt, ring: r, buffers: lender}
+	if err = errors.Join(err, p.bell.Hang()); err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	p.hearing = proactor.Op{FD: int32(p.bell.FD), Done: p.heard}
 	p.Submit(&p.hearing, hearBell)
 	return p, nil
-}
-
-func (p *Proactor) provideBuffers() (err error) {
-	if p.opt.NoProvidedBuffers {
-		return nil
-	}
-	p.buffers, err = ring.NewBuffers(p.ring, p.opt.Buffers, uint32(p.opt.BufferSize), !p.opt.NoIncremental)
-	if errors.Is(err, unix.EINVAL) {
-		return nil // the kernel does not know them
-	}
-	return err
 }
 
 // Submit prepares an entry for op. The kernel sees it at the next Complete, together with all
@@ -101,16 +78,16 @@ func (p *Proactor) provideBuffers() (err error) {
 func (p *Proactor) Submit(op *proactor.Op, kind proactor.Kind) {
 	op.Begin(kind)
 	p.arm(op)
-	if p.opt.NoBatching {
-		p.enter(0, 0)
+	if p.opt.Without.Has(feature.Batching) {
+		p.ring.Enter(0, 0, true)
 	}
 }
 
 // Cancel looks the operation up by its user_data. (To cancel by descriptor would be simpler,
 // and would search all pending operations of the ring each time.)
 func (p *Proactor) Cancel(op *proactor.Op) {
-	if op.Pending && op.Mark&quietly == 0 { // a quiet send is over when the kernel has seen it
-		p.silent(ring.OpAsyncCancel, -1).Addr = userData(op)
+	if op.Pending && op.Mark&pending.Quietly == 0 { // a quiet send is over when the kernel has seen it
+		entry.Cancel(p.unheard(), pending.UserData(op))
 	}
 }
 
@@ -118,16 +95,15 @@ func (p *Proactor) Cancel(op *proactor.Op) {
 // earlier close would free the number for a new connection while completions of the old are
 // still to come. The close goes through the ring too: it must not overtake a send.
 func (p *Proactor) CloseFD(fd int) {
-	last := true
-	for _, op := range p.ops[min(2*fd, len(p.ops)):min(2*fd+2, len(p.ops))] {
+	in, out := p.pending.On(fd)
+	for _, op := range [...]*proactor.Op{in, out} {
 		if op != nil {
-			last = false
-			op.Mark |= closing
+			op.Mark |= pending.Closing
 			p.Cancel(op)
 		}
 	}
-	if last {
-		p.silent(ring.OpClose, int32(fd))
+	if in == nil && out == nil {
+		entry.Close(p.unheard(), fd)
 	}
 }
 
@@ -142,7 +118,7 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	switch {
 	case p.fresh && p.opt.RawWait > 0:
 		bound = p.opt.RawWait
-	case len(p.quiet) > 0:
+	case p.quiet.Len() > 0:
 		bound = proactor.RawWaitMax
 	}
 	if wait < 0 || bound < wait {
@@ -151,8 +127,8 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	if !p.fresh || p.opt.RawWait == 0 {
 		p.opt.Watch.Waits()
 	}
-	if p.enter(1, wait); p.broken != nil {
-		return p.broken
+	if p.ring.Enter(1, wait, p.fresh && p.opt.RawWait > 0); p.ring.Err() != nil {
+		return p.ring.Err()
 	}
 	p.opt.Watch.Busy()
 	p.settle()
@@ -162,24 +138,7 @@ func (p *Proactor) Complete(wait time.Duration) error {
 		p.left--
 		p.completed(p.ring.Take())
 	}
-	return p.broken
-}
-
-// enter submits what is prepared and waits for n completions. It takes none: handlers run in
-// Complete alone. A signal is no error; being short of memory, or of room for completions, is
-// over when some are taken.
-func (p *Proactor) enter(n uint32, wait time.Duration) {
-	if p.buffers != nil {
-		p.buffers.Publish()
-	}
-	if wait == 0 {
-		n = 0
-	}
-	switch errno := p.ring.Enter(n, wait, n == 0 || p.fresh && p.opt.RawWait > 0); errno {
-	case 0, unix.EINTR, unix.EAGAIN, unix.EBUSY:
-	default:
-		p.broken = os.NewSyscallError("io_uring_enter", errno)
-	}
+	return p.ring.Err()
 }
 
 // Wake makes the read of the bell complete.
@@ -197,19 +156,17 @@ func (p *Proactor) Close() error {
 		return nil
 	}
 	p.closed = true
-	p.silent(ring.OpAsyncCancel, -1).OpFlags = ring.CancelAny | ring.CancelAll
-	for tries := 0; p.pending > 0 && p.broken == nil && tries < closeTries; tries++ {
-		p.enter(1, closeWait)
+	entry.CancelAll(p.unheard())
+	for tries := 0; p.pending.Count > 0 && p.ring.Err() == nil && tries < closeTries; tries++ {
+		p.ring.Enter(1, closeWait, false)
 		p.settle()
 		for n := p.ring.Filled(); n > 0; n-- {
 			p.completed(p.ring.Take())
 		}
 	}
-	p.enter(0, 0) // the last of them may have left descriptors to close
+	p.ring.Enter(0, 0, true) // the last of them may have left descriptors to close
 	err := errors.Join(p.ring.Close(), p.bell.Close())
-	if p.buffers != nil {
-		p.buffers.Close()
-	}
+	p.buffers.Close()
 	runtime.UnlockOSThread()
 	return err
 }

@@ -1,9 +1,6 @@
 package uring
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,25 +8,34 @@ import (
 
 	"iomodels/servers/proactor"
 	"iomodels/servers/proactor/proactortest"
-	"iomodels/servers/proactor/uring/ring"
+	"iomodels/servers/proactor/uring/abi"
+	"iomodels/servers/proactor/uring/feature"
+	"iomodels/servers/proactor/uring/pending"
+	"iomodels/servers/proactor/uring/probe"
 	"iomodels/servers/servertest"
 	"iomodels/servers/sock"
 )
 
 // variants are the ways in which the backend can be run. All fulfil the same contract.
-var variants = map[string]Options{
-	"default":     {},
-	"plain":       {NoMultishot: true},
-	"own-buffers": {NoProvidedBuffers: true},
-	"whole":       {NoIncremental: true},
-	"loud":        {NoQuietSends: true},
-	"unbatched":   {NoBatching: true},
-	"undeferred":  {NoDeferral: true},
-	"tiny-queue":  {Entries: 1},
-	"two-buffers": {Buffers: 2, NoIncremental: true},
-	"bare": {
-		NoMultishot: true, NoProvidedBuffers: true, NoQuietSends: true, NoBatching: true, NoDeferral: true,
-	},
+func variants() map[string]Options {
+	all, err := feature.Parse(feature.Names())
+	if err != nil {
+		panic(err)
+	}
+	v := map[string]Options{
+		"default":          {},
+		"tiny-queue":       {Entries: 1},
+		"two-buffers":      {Buffers: 2, Without: feature.Incremental},
+		"without-anything": {Without: all},
+	}
+	for _, name := range feature.Names() {
+		one, err := feature.Parse([]string{name})
+		if err != nil {
+			panic(err)
+		}
+		v["without-"+name] = Options{Without: one}
+	}
+	return v
 }
 
 func backend(opt Options) proactor.Backend {
@@ -41,40 +47,19 @@ func backend(opt Options) proactor.Backend {
 
 func skipIfForbidden(t testing.TB) {
 	t.Helper()
-	if err := Available(); err != nil {
+	if err := probe.Available(); err != nil {
 		t.Skip(err)
 	}
 }
 
 func TestContract(t *testing.T) {
 	skipIfForbidden(t)
-	for name, opt := range variants {
+	for name, opt := range variants() {
 		t.Run(name, func(t *testing.T) { proactortest.Run(t, backend(opt)) })
 	}
 }
 
 func TestModel(t *testing.T) { servertest.Run(t, Model()) }
-
-func TestRemedyNamesTheCause(t *testing.T) {
-	for _, tc := range []struct {
-		errno  unix.Errno
-		sysctl string
-		want   string
-	}{
-		{unix.ENOSYS, "", "seccomp"},
-		{unix.EPERM, "", "seccomp"},
-		{unix.EPERM, "0", "seccomp"},
-		{unix.EPERM, "1", "kernel.io_uring_group"},
-		{unix.EPERM, "2", "kernel.io_uring_disabled is 2"},
-		{unix.EACCES, "", "security module"},
-		{unix.ENOMEM, "0", "ulimit -l"},
-	} {
-		err := remedy(fmt.Errorf("io_uring_setup: %w", tc.errno), tc.sysctl)
-		if !errors.Is(err, tc.errno) || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%v with sysctl %q: %v; want the cause and %q", tc.errno, tc.sysctl, err, tc.want)
-		}
-	}
-}
 
 // open returns a proactor that the test may look into, and a connected pair.
 func open(t *testing.T, opt Options) (p *Proactor, fd, peer int) {
@@ -117,13 +102,13 @@ func TestReceivesWithoutBoundWhereThereIsNone(t *testing.T) {
 		got += string(op.Buf[:n])
 	}}
 	op.Begin(proactor.Receive)
-	p.enlist(&op) // as Submit does, without an entry for the kernel
-	refused := userData(&op)
-	p.completed(ring.CQE{UserData: refused, Res: -int32(unix.EINVAL)})
-	if !p.endless || !op.Pending || userData(&op) == refused {
-		t.Fatalf("endless: %v, pending: %v; want it submitted anew", p.endless, op.Pending)
+	p.pending.Add(&op) // as Submit does, without an entry for the kernel
+	refused := pending.UserData(&op)
+	p.completed(abi.CQE{UserData: refused, Res: -int32(unix.EINVAL)})
+	if p.buffers.Unbound() || !op.Pending || pending.UserData(&op) == refused {
+		t.Fatalf("pending: %v; want it submitted anew, without a bound", op.Pending)
 	}
-	p.completed(ring.CQE{UserData: refused, Res: 5}) // comes after its time
+	p.completed(abi.CQE{UserData: refused, Res: 5}) // comes after its time
 	if _, err := unix.Write(peer, []byte("bytes")); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +143,7 @@ func TestQuietFailureBehindAnOverflow(t *testing.T) {
 	for i := range ops {
 		p.Submit(&ops[i], proactor.SendLazily)
 	}
-	if p.enter(0, 0); !p.ring.Overflowed() {
+	if p.ring.Enter(0, 0, true); !p.ring.Overflowed() {
 		t.Fatal("the queue did not overflow: this test tests nothing")
 	}
 	until(t, p, "all completions", func() bool { return succeeded+failed == senders })
@@ -189,7 +174,7 @@ func TestCloseClosesAcceptedConnections(t *testing.T) {
 	if err := unix.Connect(peer, to); err != nil {
 		t.Fatal(err)
 	}
-	p.enter(1, time.Second) // accepted; its completion stays in the queue
+	p.ring.Enter(1, time.Second, false) // accepted; its completion stays in the queue
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,9 +190,9 @@ func TestDescriptorClosedAfterItsLastCompletion(t *testing.T) {
 	completed := false
 	op := proactor.Op{FD: int32(fd), Done: func(*proactor.Op, int, error) { completed = true }}
 	p.Submit(&op, proactor.Receive)
-	p.enter(0, 0)
+	p.ring.Enter(0, 0, true)
 	p.CloseFD(fd)
-	p.enter(0, 0) // the cancellation is carried out; its completion stays in the queue
+	p.ring.Enter(0, 0, true) // the cancellation is carried out; its completion stays in the queue
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); completed || err != nil {
 		t.Fatalf("completed: %v, descriptor: %v; want it open until the handler was told", completed, err)
 	}
@@ -221,7 +206,7 @@ func TestCloseCarriesOutWhatWasToBeClosed(t *testing.T) {
 	p, fd, _ := open(t, Options{})
 	op := proactor.Op{FD: int32(fd), Done: func(*proactor.Op, int, error) {}}
 	p.Submit(&op, proactor.Receive)
-	p.enter(0, 0)
+	p.ring.Enter(0, 0, true)
 	p.CloseFD(fd)
 	if err := p.Close(); err != nil {
 		t.Fatal(err)

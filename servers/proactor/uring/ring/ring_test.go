@@ -1,13 +1,14 @@
 package ring
 
 import (
+	"errors"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"iomodels/servers/proactor/uring/abi"
 )
 
 const opNop = 0 // IORING_OP_NOP
@@ -29,37 +30,8 @@ func open(t testing.TB, n uint32, plain bool) *Ring {
 
 func enter(t testing.TB, r *Ring, n uint32, wait time.Duration) {
 	t.Helper()
-	if errno := r.Enter(n, wait, false); errno != 0 {
-		t.Fatal("enter:", errno)
-	}
-}
-
-// The kernel reads these; a field that moved would be a disaster that compiles.
-func TestLayoutsAreTheKernels(t *testing.T) {
-	var s SQE
-	var p params
-	for what, got := range map[string][2]uintptr{
-		"sqe":              {unsafe.Sizeof(s), 64},
-		"sqe.fd":           {unsafe.Offsetof(s.FD), 4},
-		"sqe.off":          {unsafe.Offsetof(s.Off), 8},
-		"sqe.addr":         {unsafe.Offsetof(s.Addr), 16},
-		"sqe.len":          {unsafe.Offsetof(s.Len), 24},
-		"sqe.user_data":    {unsafe.Offsetof(s.UserData), 32},
-		"sqe.buf_group":    {unsafe.Offsetof(s.BufGroup), 40},
-		"sqe.optlen":       {unsafe.Offsetof(s.OptLen), 44},
-		"cqe":              {unsafe.Sizeof(CQE{}), 16},
-		"params":           {unsafe.Sizeof(p), 120},
-		"params.sq_off":    {unsafe.Offsetof(p.sq), 40},
-		"params.cq_off":    {unsafe.Offsetof(p.cq), 80},
-		"buf":              {unsafe.Sizeof(buffer{}), 16},
-		"buf.tail":         {unsafe.Offsetof(buffer{}.reserved), 14},
-		"buf_reg":          {unsafe.Sizeof(bufferReg{}), 40},
-		"getevents_arg":    {unsafe.Sizeof(eventsArg{}), 24},
-		"getevents_arg.ts": {unsafe.Offsetof(eventsArg{}.ts), 16},
-	} {
-		if got[0] != got[1] {
-			t.Errorf("%s: %d; the kernel has %d", what, got[0], got[1])
-		}
+	if r.Enter(n, wait, false); r.Err() != nil {
+		t.Fatal(r.Err())
 	}
 }
 
@@ -68,7 +40,8 @@ func TestQueuesWrapAround(t *testing.T) {
 		r := open(t, 4, plain)
 		sent, got := uint64(0), uint64(0)
 		for range 100 {
-			for e := r.Next(); e != nil; e = r.Next() {
+			for range 4 {
+				e := r.Entry()
 				e.Opcode, e.UserData = opNop, sent
 				sent++
 			}
@@ -86,19 +59,31 @@ func TestQueuesWrapAround(t *testing.T) {
 	}
 }
 
-func TestNextIsNilWhenFull(t *testing.T) {
+func TestFullQueueIsSubmitted(t *testing.T) {
 	r := open(t, 4, false)
 	for range 4 {
-		if r.Next() == nil {
-			t.Fatal("full too early")
+		r.Entry()
+	}
+	if r.Submitted() != 0 {
+		t.Fatal("submitted too early")
+	}
+	if r.Entry(); r.Submitted() != 4 || r.Prepared() != 5 || r.Err() != nil {
+		t.Errorf("%d submitted, %d prepared, %v; want 4, 5", r.Submitted(), r.Prepared(), r.Err())
+	}
+}
+
+func TestBrokenRingSaysWhy(t *testing.T) {
+	r := open(t, 4, false)
+	fd := r.fd
+	defer func() { r.fd = fd }()
+	r.fd = -1
+	for range 5 {
+		if r.Entry() == nil {
+			t.Fatal("no entry to write into")
 		}
 	}
-	if r.Next() != nil {
-		t.Fatal("a fifth entry in a queue of four")
-	}
-	enter(t, r, 0, 0)
-	if r.Next() == nil {
-		t.Fatal("still full after the kernel took everything")
+	if !errors.Is(r.Err(), unix.EBADF) {
+		t.Errorf("Err() = %v; want EBADF", r.Err())
 	}
 }
 
@@ -106,7 +91,7 @@ func TestOverflowLosesNothing(t *testing.T) {
 	r := open(t, 4, false)
 	const n = 100 // of a completion queue of 32
 	for i := range uint64(n) {
-		e := r.Next()
+		e := r.Entry()
 		e.Opcode, e.UserData = opNop, i
 		enter(t, r, 0, 0)
 	}
@@ -131,8 +116,8 @@ func TestEnterWaitsForItsTime(t *testing.T) {
 	for _, raw := range []bool{false, true} {
 		start := time.Now()
 		for time.Since(start) < 3*time.Millisecond { // a signal may end it early
-			if errno := r.Enter(1, 3*time.Millisecond, raw); errno != 0 && errno != unix.EINTR {
-				t.Fatal(errno)
+			if r.Enter(1, 3*time.Millisecond, raw); r.Err() != nil {
+				t.Fatal(r.Err())
 			}
 		}
 		if n := r.Filled(); n != 0 {
@@ -142,10 +127,10 @@ func TestEnterWaitsForItsTime(t *testing.T) {
 }
 
 // received makes one receive from the pool and returns its completion.
-func received(t *testing.T, r *Ring, fd int) CQE {
+func received(t *testing.T, r *Ring, fd int) abi.CQE {
 	t.Helper()
-	e := r.Next()
-	e.Opcode, e.FD, e.Flags = OpRecv, int32(fd), BufferSelect
+	e := r.Entry()
+	e.Opcode, e.FD, e.Flags = abi.OpRecv, int32(fd), abi.BufferSelect
 	enter(t, r, 1, time.Second)
 	if r.Filled() != 1 {
 		t.Fatal("no completion")
@@ -153,11 +138,11 @@ func received(t *testing.T, r *Ring, fd int) CQE {
 	return r.Take()
 }
 
-func TestBuffers(t *testing.T) {
+func TestPool(t *testing.T) {
 	for _, incremental := range []bool{false, true} {
 		r := open(t, 4, false)
 		const count, size = 2, 16
-		b, err := NewBuffers(r, count, size, incremental)
+		b, err := NewPool(r, count, size, incremental)
 		if err != nil {
 			t.Skip(err)
 		}
@@ -178,20 +163,20 @@ func TestBuffers(t *testing.T) {
 				continue
 			}
 			c := received(t, r, pair[0])
-			if c.Flags&BufferMore == 0 {
+			if c.Flags&abi.BufferMore == 0 {
 				t.Skip("the kernel has no incremental use")
 			}
-			got += string(b.Take(uint16(c.Flags>>BufferShift), int(c.Res)))
+			got += string(b.Take(uint16(c.Flags>>abi.BufferShift), int(c.Res)))
 		}
 		var kept []uint16 // not given back: the pool runs dry
 		for len(kept) < count {
 			c := received(t, r, pair[0])
-			if c.Res <= 0 || c.Flags&HasBuffer == 0 {
+			if c.Res <= 0 || c.Flags&abi.HasBuffer == 0 {
 				t.Fatalf("completion %+v; want bytes in a buffer", c)
 			}
-			id := uint16(c.Flags >> BufferShift)
+			id := uint16(c.Flags >> abi.BufferShift)
 			got += string(b.Take(id, int(c.Res)))
-			if c.Flags&BufferMore == 0 {
+			if c.Flags&abi.BufferMore == 0 {
 				kept = append(kept, id)
 			}
 		}
@@ -201,45 +186,18 @@ func TestBuffers(t *testing.T) {
 		for _, id := range kept {
 			b.GiveBack(id)
 		}
-		b.Publish()
 		for len(got) < len(text) {
 			c := received(t, r, pair[0])
-			id := uint16(c.Flags >> BufferShift)
+			id := uint16(c.Flags >> abi.BufferShift)
 			got += string(b.Take(id, int(c.Res)))
-			if c.Flags&BufferMore == 0 {
+			if c.Flags&abi.BufferMore == 0 {
 				b.GiveBack(id)
-				b.Publish()
 			}
 		}
 		if got != text {
 			t.Errorf("incremental %v: received %q", incremental, got)
 		}
 	}
-}
-
-func TestBellRingsOnceUntilHeard(t *testing.T) {
-	var b Bell
-	if err := b.Hang(); err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(b.Ring)
-	}
-	all.Wait()
-	if n, err := unix.Read(b.FD, b.Count[:]); n != 8 || err != nil || b.Count != b.one {
-		t.Errorf("read %d, %v, count %v; want one ring", n, err, b.Count)
-	}
-	b.Heard()
-	b.Ring()
-	if n, err := unix.Read(b.FD, b.Count[:]); n != 8 || err != nil {
-		t.Errorf("read %d, %v; want it to ring again", n, err)
-	}
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b.Heard()
-	b.Ring() // harmless
 }
 
 // BenchmarkNop is the price of an operation that does nothing, in batches.
@@ -249,7 +207,7 @@ func BenchmarkNop(b *testing.B) {
 			r := open(b, 16, false)
 			for b.Loop() {
 				for range batch {
-					r.Next().Opcode = opNop
+					r.Entry().Opcode = opNop
 				}
 				r.Enter(batch, -1, true)
 				for range batch {

@@ -1,6 +1,6 @@
 //go:build race
 
-package proactor_test
+package server_test
 
 // racing: the race detector makes sync.Pool, which the HTTP session uses, forget at random.
 const racing = true

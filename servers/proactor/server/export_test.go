@@ -1,13 +1,21 @@
-package proactor
+package server
 
-import "iomodels/servers"
+import (
+	"iomodels/servers"
+	"iomodels/servers/loops"
+	"iomodels/servers/proactor"
+)
 
 // TestLoop lets tests outside of the package take a loop's turns one by one.
 type TestLoop struct{ l *loop }
 
 // NewTestLoop makes the loop of a server that has no other.
-func NewTestLoop(cfg servers.Config, p Proactor, listener int) TestLoop {
-	return TestLoop{newLoop(&server{cfg: cfg}, p, listener)}
+func NewTestLoop(cfg servers.Config, p proactor.Proactor, listener int) (TestLoop, error) {
+	h, err := loops.New(cfg)
+	if err != nil {
+		return TestLoop{}, err
+	}
+	return TestLoop{newLoop(h, p, listener)}, nil
 }
 
 // Turn runs the handlers of all completions there are, and does not wait for more.
@@ -23,7 +31,7 @@ func (t TestLoop) Live() int { return t.l.live }
 func (t TestLoop) Owed() (most int) {
 	t.l.each(func(c *connection) {
 		if c.owed != nil {
-			most = max(most, c.owed.size())
+			most = max(most, c.owed.Size())
 		}
 	})
 	return most

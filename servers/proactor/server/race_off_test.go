@@ -1,5 +1,5 @@
 //go:build !race
 
-package proactor_test
+package server_test
 
 const racing = false

@@ -1,20 +1,25 @@
-package proactor
+package server
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/deadline"
-	"iomodels/servers/offload"
+	"iomodels/servers/loops"
+	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/exchange"
 	"iomodels/servers/proto"
 )
 
 // connection is all that an idle connection costs besides the kernel's share: a receive that
-// is pending, without a buffer. A loop keeps connections in slabs and finds them by tag.
+// is pending, without a buffer. A loop keeps connections in a slab and finds them by tag.
 type connection struct {
-	receive Op
-	session proto.Session // nil: the connection is only told that the server is full
-	owed    *exchange     // nil: nothing is owed to the peer
+	receive proactor.Op
+	session proto.Session      // nil: the connection is only told that the server is full
+	owed    *exchange.Exchange // nil: nothing is owed to the peer
 	life    life
+	seat    loops.Seat
 	fin     bool  // the peer has sent its last byte
 	stopped bool  // receive has been cancelled, to stop reading
 	dropped uint8 // receives while lingering
@@ -30,25 +35,19 @@ const (
 	dead                  // its descriptor is being closed; completions are still to come
 )
 
-// exchange is what a connection needs while it owes its peer something: from the bytes received
-// to the last byte sent. Exchanges are pooled, for few connections owe at any moment.
-type exchange struct {
-	send    Op
-	job     offload.Job       // the session, what it is fed, and the output
-	in      []byte            // a worker's copy of what it is fed
-	rest    []byte            // received meanwhile
-	paused  deadline.Deadline // of the peer, while the job is with a worker
-	working bool              // the job is with a worker
-	gathers bool              // more input comes at once, and its output joins what there is
-}
+// A peer that lingers is dropped after this time, or this many receives.
+const (
+	lingerTime  = time.Second
+	lingerReads = 64
+)
 
 // HEART
 
 // received is the completion handler of a connection's receive: bytes HAVE been received. They
 // are the handler's while it runs. A connection is reading or writing: what arrives while
 // something is owed is set aside, and reading stops until that is sent.
-func (l *loop) received(op *Op, n int, err error) {
-	c := l.connection(op.Tag)
+func (l *loop) received(op *proactor.Op, n int, err error) {
+	c := l.conns.At(op.Tag)
 	switch {
 	case c.life == dead:
 		l.bury(c)
@@ -60,8 +59,8 @@ func (l *loop) received(op *Op, n int, err error) {
 		c.fin = true
 	case c.life == lingering:
 		l.drop(c)
-	case c.owed != nil && !c.owed.gathers:
-		c.owed.rest = append(c.owed.rest, op.Buf...)
+	case c.owed != nil && !c.owed.Gathers:
+		c.owed.Rest = append(c.owed.Rest, op.Buf...)
 		l.read(c)
 	default:
 		l.feed(c, op.Buf, op.Follow)
@@ -72,22 +71,20 @@ func (l *loop) received(op *Op, n int, err error) {
 // follows at once, the answers to both are sent together.
 func (l *loop) feed(c *connection, in []byte, more bool) {
 	x := l.exchange(c)
-	x.job.In = in
-	if l.workers != nil {
-		l.offload(c, x)
+	if !l.exchanges.Feed(x, in) {
+		x.Paused = l.deadlines.Pause(int(c.receive.Tag))
 		return
 	}
-	x.job.Run()
 	l.watch.Handled(in)
-	x.gathers = more && x.job.Verdict == proto.Continue && len(x.job.Out) < proto.OutputBound
-	if !x.gathers {
+	x.Gathers = more && x.Job.Verdict == proto.Continue && len(x.Job.Out) < proto.OutputBound
+	if !x.Gathers {
 		l.answer(c)
 	}
 }
 
 // sent is the completion handler of a send: n bytes HAVE been sent.
-func (l *loop) sent(op *Op, n int, err error) {
-	c := l.connection(op.Tag)
+func (l *loop) sent(op *proactor.Op, n int, err error) {
+	c := l.conns.At(op.Tag)
 	op.Buf = op.Buf[n:]
 	switch {
 	case c.life == dead:
@@ -106,10 +103,10 @@ func (l *loop) sent(op *Op, n int, err error) {
 // answer has the output of a Feed sent.
 func (l *loop) answer(c *connection) {
 	x := c.owed
-	if x.job.Panic != nil {
-		l.cfg.Log.Error("handler panicked; its connection is closed", "panic", x.job.Panic)
+	if x.Job.Panic != nil {
+		l.house.Log.Error("handler panicked; its connection is closed", "panic", x.Job.Panic)
 	}
-	if x.send.Buf = x.job.Out; len(x.send.Buf) > 0 {
+	if x.Send.Buf = x.Job.Out; len(x.Send.Buf) > 0 {
 		l.write(c)
 	} else {
 		l.answered(c)
@@ -119,20 +116,20 @@ func (l *loop) answer(c *connection) {
 // answered goes on as the session's verdict says, when all output of a Feed is sent.
 func (l *loop) answered(c *connection) {
 	switch x := c.owed; {
-	case x.job.Verdict == proto.Again:
-		x.job.Out = x.job.Out[:0]
+	case x.Job.Verdict == proto.Again:
+		x.Job.Out = x.Job.Out[:0]
 		l.feed(c, nil, false)
-	case x.job.Verdict == proto.Close:
+	case x.Job.Verdict == proto.Close:
 		l.close(c)
-	case x.job.Verdict == proto.Linger:
+	case x.Job.Verdict == proto.Linger:
 		l.linger(c)
-	case len(x.rest) > 0:
-		in := x.rest
-		x.rest, x.job.Out = x.rest[:0], x.job.Out[:0]
+	case len(x.Rest) > 0:
+		in := x.Rest
+		x.Rest, x.Job.Out = x.Rest[:0], x.Job.Out[:0]
 		l.feed(c, in, false)
 	default:
-		answered := len(x.job.Out) > 0
-		l.dropExchange(c)
+		answered := len(x.Job.Out) > 0
+		l.settle(c)
 		if c.fin || l.stopping && c.phase() == proto.Idle {
 			l.close(c)
 			return
@@ -145,11 +142,11 @@ func (l *loop) answered(c *connection) {
 // write has what is left of the output sent. If the next thing to do is to read, it reads
 // ahead: one system call then carries both the reply and the wait for the next request.
 func (l *loop) write(c *connection) {
-	kind := Send
+	kind := proactor.Send
 	if c.readsAhead() {
-		kind = SendLazily
+		kind = proactor.SendLazily
 	}
-	l.p.Submit(&c.owed.send, kind)
+	l.p.Submit(&c.owed.Send, kind)
 	l.touch(c, true)
 	l.read(c)
 }
@@ -157,8 +154,7 @@ func (l *loop) write(c *connection) {
 // readsAhead reports whether one receive may be pending although something is owed. Once it
 // has brought bytes, none may: back-pressure begins.
 func (c *connection) readsAhead() bool {
-	x := c.owed
-	return !x.working && x.job.Verdict == proto.Continue && len(x.rest) == 0 && !c.fin
+	return c.owed.Reads() && !c.fin
 }
 
 // read sees to it that a receive is pending, or that none is.
@@ -167,8 +163,8 @@ func (l *loop) read(c *connection) {
 	switch wanted := c.life == lingering || c.owed == nil || c.readsAhead(); {
 	case wanted && !op.Pending:
 		c.stopped = false
-		l.p.Submit(op, Receive)
-	case !wanted && op.Pending && !c.stopped && len(c.owed.rest) >= l.enough:
+		l.p.Submit(op, proactor.Receive)
+	case !wanted && op.Pending && !c.stopped && len(c.owed.Rest) >= l.enough:
 		c.stopped = true
 		l.p.Cancel(op)
 	}
@@ -185,19 +181,19 @@ func (c *connection) phase() proto.Phase {
 // touch notes progress: the peer's time begins anew.
 func (l *loop) touch(c *connection, answered bool) {
 	w := deadline.Waiting(c.phase(), c.owed != nil)
-	l.timeouts.Touch(int(c.receive.Tag), l.now(), w, answered)
+	l.deadlines.Touch(int(c.receive.Tag), l.now(), w, answered)
 }
 
 // linger shuts down our direction and drops what still arrives until the peer is done: closing
 // at once would answer it with RST, which can destroy what we have said before it is read.
 func (l *loop) linger(c *connection) {
-	l.dropExchange(c)
+	l.settle(c)
 	if c.fin || unix.Shutdown(int(c.receive.FD), unix.SHUT_WR) != nil {
 		l.close(c)
 		return
 	}
 	c.life = lingering
-	l.timeouts.Set(int(c.receive.Tag), deadline.After(l.now(), lingerTime))
+	l.deadlines.Set(int(c.receive.Tag), deadline.After(l.now(), lingerTime))
 	l.read(c)
 }
 
@@ -213,76 +209,7 @@ func (l *loop) drop(c *connection) {
 // close begins the end: it has what is pending cancelled.
 func (l *loop) close(c *connection) {
 	c.life = dead
-	l.timeouts.Set(int(c.receive.Tag), deadline.Never)
+	l.deadlines.Set(int(c.receive.Tag), deadline.Never)
 	l.p.CloseFD(int(c.receive.FD))
 	l.bury(c)
-}
-
-// bury frees the place of a dead connection when no completion can reach it any more.
-func (l *loop) bury(c *connection) {
-	if c.receive.Pending || c.owed != nil && (c.owed.send.Pending || c.owed.working) {
-		return
-	}
-	l.dropExchange(c)
-	if c.session != nil {
-		proto.Release(c.session)
-		l.conns.Add(-1)
-	} else {
-		l.refused--
-	}
-	l.live--
-	l.unused = append(l.unused, c.receive.Tag)
-	*c = connection{}
-	l.resumeAccept()
-}
-
-// expired is told of a slot whose time is over.
-func (l *loop) expired(slot int) {
-	switch {
-	case slot != listenerSlot:
-		l.close(l.connection(uint32(slot)))
-	case l.stopping:
-		l.killed = true
-		l.each(l.close)
-	default:
-		l.resumeAccept()
-	}
-}
-
-// resumeAccept ends a pause: time has passed, or a descriptor is free again.
-func (l *loop) resumeAccept() {
-	if !l.accept.Pending && !l.stopping {
-		l.timeouts.Set(listenerSlot, deadline.Never)
-		l.p.Submit(&l.accept, Accept)
-	}
-}
-
-// stop closes the listener, takes in what has arrived by now, closes all connections that ask
-// for nothing, and leaves the others the grace to finish.
-func (l *loop) stop() error {
-	l.stopping = true
-	l.p.CloseFD(int(l.accept.FD))
-	l.timeouts.Set(listenerSlot, deadline.After(l.now(), l.cfg.Grace))
-	for range l.live/16 + 1 { // a backend may bring a few completions at a time
-		if err := l.p.Complete(0); err != nil {
-			return err
-		}
-	}
-	l.each(func(c *connection) {
-		if c.life == open && c.owed == nil && c.phase() == proto.Idle {
-			l.close(c)
-		}
-	})
-	return nil
-}
-
-// each calls f with every connection that is not dead.
-func (l *loop) each(f func(*connection)) {
-	for _, slab := range l.slabs {
-		for i := range slab {
-			if life := slab[i].life; life == open || life == lingering {
-				f(&slab[i])
-			}
-		}
-	}
 }

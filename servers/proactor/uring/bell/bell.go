@@ -1,4 +1,6 @@
-package ring
+// Package bell lets any goroutine wake a loop that waits in io_uring_enter: the loop keeps a read
+// of an eventfd pending, and whoever wants its attention writes to that.
+package bell
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package proactor_test
+package server_test
 
 import (
 	"context"
@@ -11,7 +11,10 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/proactor"
 	"iomodels/servers/proactor/emulated"
+	"iomodels/servers/proactor/server"
 	"iomodels/servers/proactor/uring"
+	"iomodels/servers/proactor/uring/feature"
+	"iomodels/servers/proactor/uring/probe"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
@@ -22,7 +25,7 @@ var backends = map[string]proactor.Backend{
 		return uring.New(uring.Options{Settings: s})
 	},
 	"uring-plain": func(s proactor.Settings) (proactor.Proactor, error) {
-		return uring.New(uring.Options{Settings: s, NoMultishot: true, NoQuietSends: true})
+		return uring.New(uring.Options{Settings: s, Without: feature.Multishot | feature.QuietSends})
 	},
 	"emulated": func(s proactor.Settings) (proactor.Proactor, error) { return emulated.New(s) },
 }
@@ -30,7 +33,7 @@ var backends = map[string]proactor.Backend{
 // house is a loop that runs in the test's own goroutine, turn by turn.
 type house struct {
 	*testing.T
-	proactor.TestLoop
+	server.TestLoop
 	port  int
 	peers []int
 }
@@ -39,7 +42,7 @@ type house struct {
 func eachBackend(t *testing.T, p proto.Protocol, body func(*house)) {
 	for name, open := range backends {
 		t.Run(name, func(t *testing.T) {
-			if err := uring.Available(); err != nil && name != "emulated" {
+			if err := probe.Available(); err != nil && name != "emulated" {
 				t.Skip(err)
 			}
 			cfg, err := servers.Config{Addr: "x", Protocol: p}.WithDefaults()
@@ -51,7 +54,9 @@ func eachBackend(t *testing.T, p proto.Protocol, body func(*house)) {
 			defer backend.Close()
 			listener, addr, err := sock.Listen("127.0.0.1:0", false, false)
 			must(t, err)
-			h := &house{T: t, TestLoop: proactor.NewTestLoop(cfg, backend, listener), port: addr.Port}
+			loop, err := server.NewTestLoop(cfg, backend, listener)
+			must(t, err)
+			h := &house{T: t, TestLoop: loop, port: addr.Port}
 			h.peers = make([]int, 0, 4096) // what a peer costs here must not grow
 			defer func() {
 				for _, fd := range h.peers {

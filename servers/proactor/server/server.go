@@ -1,0 +1,98 @@
+// Package server serves connections on any proactor. It is the counterpart of package reactor,
+// and does what that does, told later: there a handler learns that it CAN receive, here that
+// it HAS.
+//
+// Read connection.go from HEART to HEART END, then loop.go. What a connection needs only while
+// it owes its peer something is in package exchange; the house around the loops is package
+// loops, as for every model with event loops.
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"iomodels/servers"
+	"iomodels/servers/deadline"
+	"iomodels/servers/loops"
+	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/exchange"
+	"iomodels/servers/proto"
+)
+
+// Serve implements servers.Model.Serve on a backend.
+func Serve(ctx context.Context, cfg servers.Config, backend proactor.Backend) error {
+	return loops.Serve(ctx, cfg, false, func(h *loops.House, listener int) (loops.Loop, error) {
+		settings := proactor.Settings{BufferSize: h.ReadSize, ReceiveMax: proto.OutputBound, Watch: h.Dog.Watch()}
+		if h.MayHoldProcessor() {
+			settings.RawWait = proactor.RawWaitMax
+		}
+		p, err := backend(settings)
+		if err != nil {
+			return nil, fmt.Errorf("open a proactor: %w", err)
+		}
+		l := newLoop(h, p, listener)
+		l.watch = settings.Watch
+		return l, nil
+	})
+}
+
+func newLoop(h *loops.House, p proactor.Proactor, listener int) *loop {
+	l := &loop{house: h, p: p, enough: h.ReadSize / 2, clock: clock{start: time.Now()}}
+	l.exchanges = exchange.NewPool(h.Pool, p.Wake)
+	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
+	l.onReceived, l.onSent = l.received, l.sent
+	l.accept = proactor.Op{FD: int32(listener), Done: l.accepted}
+	p.Submit(&l.accept, proactor.Accept)
+	return l
+}
+
+// Run is the life of the loop. When the grace is over it does not wait for workers any more.
+func (l *loop) Run() error {
+	for {
+		if err := l.turn(); err != nil {
+			return err
+		}
+		if l.house.Stopping() && !l.stopping {
+			if err := l.stop(); err != nil {
+				return err
+			}
+		}
+		if l.stopping && !l.accept.Pending && (l.live == 0 || l.killed && l.live == l.exchanges.Thinking()) {
+			return nil
+		}
+	}
+}
+
+// Wake implements loops.Loop.
+func (l *loop) Wake() { l.p.Wake() }
+
+// stop closes the listener, takes in what has arrived by now, closes all connections that ask
+// for nothing, and leaves the others the grace to finish.
+func (l *loop) stop() error {
+	l.stopping = true
+	l.p.CloseFD(int(l.accept.FD))
+	l.deadlines.Set(listenerSlot, deadline.After(l.now(), l.house.Grace))
+	for range l.live/16 + 1 { // a backend may bring a few completions at a time
+		if err := l.p.Complete(0); err != nil {
+			return err
+		}
+	}
+	l.each(func(c *connection) {
+		if c.life == open && c.owed == nil && c.phase() == proto.Idle {
+			l.close(c)
+		}
+	})
+	return nil
+}
+
+// Close closes everything that is still open: all of it, if the backend broke down.
+func (l *loop) Close() error {
+	l.each(func(c *connection) { unix.Close(int(c.receive.FD)) })
+	if !l.stopping {
+		unix.Close(int(l.accept.FD))
+	}
+	return l.p.Close()
+}
