@@ -71,6 +71,9 @@ type Card struct {
 	Sockets string `json:"sockets"` // socket options that differ from sock.Tune, if any
 	Parser  string `json:"parser"`  // whose HTTP parser runs
 	Handler string `json:"handler"` // on which thread or goroutine the handler runs
+	// Options says how a library is set up, against its own default and against what its
+	// documentation advises for speed. "": it is a model of our own.
+	Options string `json:"options,omitempty"`
 }
 
 // KnownLimit is a case of servertest that a library cannot pass, and why.

@@ -39,13 +39,13 @@ func (v view) models() string {
 
 // cardKeys lists the fields of a fairness card in reading order.
 func cardKeys() []string {
-	return []string{"loops", "handler", "buffers", "copies", "sockets", "parser"}
+	return []string{"loops", "handler", "buffers", "copies", "sockets", "parser", "options"}
 }
 
 func cardColumns() []string {
 	return []string{
 		"<who waits for I/O", "<where the handler runs", "<read buffer", "<copies",
-		"<socket options that differ", "<HTTP parser",
+		"<socket options that differ", "<HTTP parser", "<how a library is set up",
 	}
 }
 

@@ -38,6 +38,7 @@ func Models() []servers.Model {
 		libgnet.Model(),
 		libnetpoll.Model(),
 		libfasthttp.Model(),
+		libfasthttp.TunedModel(),
 		nethttp.Model(),
 	}
 }

@@ -70,14 +70,14 @@ func limitsTable(models []servers.Model) string {
 
 func cards(models []servers.Model) string {
 	var b strings.Builder
-	b.WriteString("| model | loops | buffers | copies | sockets | parser | handler |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| model | loops | buffers | copies | sockets | parser | handler | options of a library |\n|---|---|---|---|---|---|---|---|\n")
 	for _, m := range models {
 		c := m.Card
 		if c.Sockets == "" {
 			c.Sockets = "as sock.Tune"
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", m.Name,
-			strings.Join([]string{c.Loops, c.Buffers, c.Copies, c.Sockets, c.Parser, c.Handler}, " | "))
+			strings.Join([]string{c.Loops, c.Buffers, c.Copies, c.Sockets, c.Parser, c.Handler, c.Options}, " | "))
 	}
 	return b.String()
 }

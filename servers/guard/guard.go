@@ -150,6 +150,9 @@ func (g *gate) Accept() (net.Conn, error) {
 			continue
 		}
 		trouble.Over()
+		if g.cfg.Listener != nil {
+			_ = c.SetKeepAlive(false) // net.FileListener cannot be told; it fails if the peer is gone
+		}
 		k := &Conn{TCPConn: c, crowd: g.crowd, policy: deadline.Policy(g.cfg.Timeouts)}
 		if g.crowd.Enter(k) {
 			return k, nil

@@ -34,6 +34,9 @@
 // descriptors run out are those of package guard: left alone, fasthttp ends at the first
 // error of accept, and its ReadTimeout cannot bound a head without also closing connections that
 // are merely held. That costs fasthttp nothing: a deadline of its own would be set for every read.
+//
+// What its README advises besides, a process per CPU, is the variant TunedModel. ReduceMemoryUsage
+// stays off in both: it trades CPU time for memory.
 package libfasthttp
 
 import (
@@ -63,9 +66,23 @@ func Model() servers.Model {
 			Sockets: "as sock.Tune",
 			Parser:  "fasthttp's",
 			Handler: "on the connection's goroutine; with --offload on a worker",
+			Options: "its defaults, but the size of a read; a process per CPU (its README, tips for multi-core " +
+				"systems) is fasthttp-tuned",
 		},
 		Serve: serve,
 	}
+}
+
+// TunedModel is fasthttp as its README tunes it for several CPUs ("Performance optimization tips for
+// multi-core systems": a server instance for each CPU, with GOMAXPROCS=1), in the form of its own
+// package prefork: child processes that share the listening socket of their parent.
+func TunedModel() servers.Model {
+	m := Model()
+	m.Name, m.VariantOf, m.Prefork = "fasthttp-tuned", m.Name, true
+	m.Summary = "fasthttp in a process per CPU that share one listening socket, as its README advises; HTTP only"
+	m.Card.Loops = "a process per CPU, each with GOMAXPROCS=1 and a hidden epoll instance"
+	m.Card.Options = "as fasthttp, in its documented form for several CPUs (README, tips; package prefork)"
+	return m
 }
 
 func serve(ctx context.Context, cfg servers.Config) error {

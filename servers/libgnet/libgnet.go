@@ -40,13 +40,7 @@
 // and its worker pool belong to the process: two goroutines run wherever gnet is linked.
 package libgnet
 
-import (
-	"context"
-
-	"github.com/panjf2000/gnet/v2"
-
-	"iomodels/servers"
-)
+import "iomodels/servers"
 
 // Model is gnet v2 under our protocols.
 func Model() servers.Model {
@@ -61,6 +55,8 @@ func Model() servers.Model {
 			Sockets: "as sock.Tune",
 			Parser:  "ours",
 			Handler: "on the loop; with --offload on a worker pool",
+			Options: "its defaults, but the size of a read, and a listener per loop; edge-triggered I/O stays " +
+				"off, as its documentation advises (options.go), and so does LockOSThread",
 		},
 		KnownLimits: []servers.KnownLimit{
 			{Case: "back-pressure", Reason: unbounded},
@@ -68,9 +64,7 @@ func Model() servers.Model {
 			{Case: "half-close", Reason: dropped},
 			{Case: "half-close-slow-reader", Reason: dropped + "; and before it, see back-pressure"},
 		},
-		Serve: func(ctx context.Context, cfg servers.Config) error {
-			return serve(ctx, cfg, func(*gnet.Options) {})
-		},
+		Serve: serve,
 	}
 }
 

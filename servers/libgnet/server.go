@@ -27,9 +27,9 @@ type loop struct {
 	job    offload.Job // the Feed that is running
 }
 
-func serve(ctx context.Context, cfg servers.Config, tune func(*gnet.Options)) error {
+func serve(ctx context.Context, cfg servers.Config) error {
 	s := new(server)
-	return s.Serve(ctx, cfg, tune, s, s.sweep)
+	return s.Serve(ctx, cfg, s, s.sweep)
 }
 
 // OnOpen is called on the loop that accepted.

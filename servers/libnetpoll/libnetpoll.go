@@ -79,6 +79,8 @@ func Model() servers.Model {
 			Sockets: "as sock.Tune",
 			Parser:  "ours",
 			Handler: "on a pooled goroutine per batch of input; with --offload on a worker, while that one waits",
+			Options: "its defaults, and one poller per CPU, as its guide advises for heavy I/O (How To, 1); gopool " +
+				"stays on, as the guide advises where a handler grows its stack (How To, 3)",
 		},
 		KnownLimits: []servers.KnownLimit{
 			{Case: "back-pressure", Reason: unbounded},

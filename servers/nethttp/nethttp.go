@@ -61,6 +61,7 @@ func Model() servers.Model {
 			Sockets: "as sock.Tune",
 			Parser:  "net/http's",
 			Handler: "on the connection's goroutine, a second one reads ahead; with --offload on a worker",
+			Options: "its defaults: its documentation names no setting that makes a request cheaper",
 		},
 		Serve: serve,
 	}

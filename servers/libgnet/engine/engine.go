@@ -48,7 +48,7 @@ type Engine struct {
 // Serve implements servers.Model.Serve by the handler that embeds e. sweep has every loop close the
 // connections that are overdue or, while Stopping, owe nothing; it is called now and then.
 func (e *Engine) Serve(
-	ctx context.Context, cfg servers.Config, tune func(*gnet.Options), handler gnet.EventHandler, sweep func(),
+	ctx context.Context, cfg servers.Config, handler gnet.EventHandler, sweep func(),
 ) (err error) {
 	if e.House, err = loops.New(cfg); err != nil {
 		return err
@@ -69,7 +69,6 @@ func (e *Engine) Serve(
 		NumEventLoop: e.Loops, ReusePort: true, ReuseAddr: true, TCPNoDelay: gnet.TCPNoDelay,
 		ReadBufferCap: e.ReadSize, Ticker: true, Logger: &e.Messages,
 	}
-	tune(&options)
 	ended := make(chan error, 1)
 	// Run returns when the engine has ended, asked to or not.
 	go func() { ended <- gnet.Run(handler, "tcp://"+addr.String(), gnet.WithOptions(options)) }()
