@@ -10,6 +10,7 @@ package cells
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"iomodels/bench/record"
 	"iomodels/bench/stats"
@@ -44,7 +45,7 @@ func New(env record.Env, records []record.Record, baseline string) *Set {
 	}
 	s := &Set{Env: env, Baseline: baseline, byCell: map[record.Cell]*Group{}}
 	for i, cell := range env.Plan {
-		g := s.group(cell)
+		g := s.group(labelled(cell))
 		g.Planned = env.Blocks
 		if i < len(env.Repeats) {
 			g.Planned = env.Repeats[i]
@@ -53,6 +54,7 @@ func New(env record.Env, records []record.Record, baseline string) *Set {
 	ordered := slices.Clone(records)
 	slices.SortStableFunc(ordered, func(a, b record.Record) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, r := range ordered {
+		r.Cell = labelled(r.Cell)
 		g := s.group(r.Cell)
 		if r.OK() {
 			g.add(r)
@@ -94,12 +96,26 @@ func (s *Set) foreign(g *Group) bool {
 		return false
 	}
 	for _, m := range s.Env.Models {
-		if m.Name == g.Cell.Model {
+		if m.Name == ModelOf(g.Cell.Model) {
 			return len(m.Protocols) > 0 && !slices.Contains(m.Protocols, g.Cell.Proto)
 		}
 	}
 	return false
 }
+
+// offloaded follows the name of a model whose handlers run on a worker pool. It is then a model of
+// its own wherever figures are compared: what differs is where handlers run, and nothing else.
+const offloaded = " +offload"
+
+func labelled(c record.Cell) record.Cell {
+	if c.Offload > 0 {
+		c.Model += offloaded
+	}
+	return c
+}
+
+// ModelOf is the model of the registry behind a name in a chart.
+func ModelOf(name string) string { return strings.TrimSuffix(name, offloaded) }
 
 // models lists the models of the groups in the order of the registry, then those it does not
 // know. A model of the registry that the run was not about has no row anywhere.
@@ -110,9 +126,11 @@ func models(env record.Env, groups []*Group) []string {
 	}
 	var known, strangers []string
 	for _, m := range env.Models {
-		if present[m.Name] {
-			known = append(known, m.Name)
-			delete(present, m.Name)
+		for _, name := range []string{m.Name, m.Name + offloaded} {
+			if present[name] {
+				known = append(known, name)
+				delete(present, name)
+			}
 		}
 	}
 	for name := range present {
@@ -194,7 +212,7 @@ func (g *Group) Arm(m Metric) stats.Arm {
 // is not OK for the baseline itself and where no block has both.
 func (s *Set) Ratio(g *Group, m Metric) stats.Interval {
 	cell := g.Cell
-	cell.Model = s.Baseline
+	cell.Model, cell.Offload = s.Baseline, 0
 	base := s.byCell[cell]
 	if base == nil || base == g {
 		return stats.Interval{}

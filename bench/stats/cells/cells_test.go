@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"iomodels/bench/record"
 	"iomodels/bench/stats"
@@ -342,5 +343,50 @@ func TestRankLeavesOutWhoHasNoFigure(t *testing.T) {
 	ranking, part = cells.Rank([]*cells.Group{{Cell: cell("empty")}}, cells.Norm())
 	if len(part) != 0 || ranking.Enough() && ranking.Letters != nil {
 		t.Errorf("an empty group was ranked: %+v", ranking)
+	}
+}
+
+// An offloaded model is one of its own, beside the one it is made of, and is compared with the
+// plain baseline.
+func TestOffloadedModelsStandApart(t *testing.T) {
+	run := synth.Run(synth.Options{Seed: 1, Blocks: 4, Topics: true})
+	set := cells.New(run.Env, run.Records, "")
+	at := slices.Index(set.Models, "reactor")
+	if at < 0 || set.Models[at+1] != "reactor +offload" {
+		t.Fatalf("models %v; want the offloaded one behind its own", set.Models)
+	}
+	groups := set.Workload(cells.Blocking)
+	apart := cells.OfModel(groups, "reactor +offload")
+	if len(apart) != 1 || apart[0].Planned != 4 || len(apart[0].OK) != 4 || apart[0].Cell.Offload != 16 {
+		t.Fatalf("offloaded groups %+v", apart)
+	}
+	if inline := cells.OfModel(groups, "reactor"); len(inline) != 1 || len(inline[0].OK) != 4 {
+		t.Errorf("inline groups %+v", inline)
+	}
+	if iv := set.Ratio(apart[0], cells.ServerCPU()); iv.N != 4 {
+		t.Errorf("ratio to the baseline %+v", iv)
+	}
+	if n := len(apart[0].Values(cells.QuickResponse(0.5))); n != 4 {
+		t.Errorf("%d blocks know how long quick requests took", n)
+	}
+	if name := cells.ModelOf("reactor +offload"); name != "reactor" {
+		t.Errorf("it is %q", name)
+	}
+}
+
+func TestPathsStandInTheOrderOfTheirTimes(t *testing.T) {
+	run := synth.Run(synth.Options{Seed: 1, Blocks: 1, Topics: true, Models: []string{"goroutine"}})
+	set := cells.New(run.Env, run.Records, "")
+	got := cells.PathsOf(set.Workload(cells.Handler))
+	if want := []string{"/burn/0", "/burn/100", "/burn/10000"}; !slices.Equal(got, want) {
+		t.Errorf("paths %v, want %v", got, want)
+	}
+	for path, want := range map[string]time.Duration{"/delay/5": 5 * time.Millisecond, "/burn/100": 100 * time.Microsecond} {
+		if d, ok := cells.HandlerTime(path); !ok || d != want {
+			t.Errorf("%s takes %v", path, d)
+		}
+	}
+	if _, ok := cells.HandlerTime("/"); ok {
+		t.Error("/ has a handler time")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"iomodels/bench/record"
 	"iomodels/bench/stats"
 	"iomodels/loadgen"
 )
@@ -26,10 +27,15 @@ const (
 // own the tail, and percentiles are never averaged. The curve ends where any block has fewer
 // than MinTail samples left.
 func (g *Group) Curve() []CurvePoint {
+	return g.CurveOf(func(r record.Record) loadgen.Latency { return r.Load.Response })
+}
+
+// CurveOf is Curve for another time than the response time of all requests.
+func (g *Group) CurveOf(of func(record.Record) loadgen.Latency) []CurvePoint {
 	var curves [][]loadgen.Quantile
 	end := math.Inf(1)
 	for _, r := range g.OK {
-		c, n := r.Load.Response.Curve, r.Load.Response.Count
+		c, n := of(r).Curve, of(r).Count
 		if len(c) == 0 || n < MinTail {
 			continue
 		}

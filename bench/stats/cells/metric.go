@@ -32,15 +32,13 @@ func (m Metric) Better() string {
 }
 
 // MinTail is how many samples of a block must lie beyond a percentile before it is reported.
-// With thirty the rank is uncertain by a third of the tail, which the interval over blocks
-// then shows; with a handful the figure would be an accident.
-const MinTail = 30
+const MinTail = record.MinTail
 
 // Metrics lists every figure, in the order of the glossary.
 func Metrics() []Metric {
 	return slices.Concat(
 		[]Metric{Throughput()}, latencies(), costs(), yardsticks(),
-		[]Metric{UserMemory(), KernelMemory(), Threads()},
+		[]Metric{UserMemory(), KernelMemory(), BaseMemory(), LoadMemory(), Threads()},
 	)
 }
 
@@ -200,36 +198,6 @@ func TotalCPU() Metric {
 		Of: perRequest(func(r record.Record) (float64, bool) {
 			return r.Server.CPUS + r.Load.Generator.CPUS, r.Server.CPUS > 0 && r.Load.Generator.CPUS > 0
 		}),
-	}
-}
-
-// held is how many connections were open when memory was taken.
-func held(r record.Record) float64 { return float64(r.Cell.Conns + r.Cell.Idle) }
-
-// UserMemory is the server's resident memory per idle connection.
-func UserMemory() Metric {
-	return Metric{
-		Name: "B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
-		Absent: "memory was not taken",
-		Definition: "Growth of the server's resident memory from before the first connection to all " +
-			"connections open and idle, per connection. Memory of the kernel is not in it.",
-		Of: func(r record.Record) (float64, bool) {
-			grown := float64(r.Server.RSSIdle - r.Server.RSSBase)
-			return grown / max(held(r), 1), r.Server.RSSIdle > 0 && held(r) > 0
-		},
-	}
-}
-
-// KernelMemory is the kernel's memory per connection, of both ends.
-func KernelMemory() Metric {
-	return Metric{
-		Name: "kernel B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
-		Definition: "Growth of the kernel's memory (slab, kernel stacks, page tables) with the " +
-			"connections open, per connection. It is taken from the whole machine, so the generator's " +
-			"end of each connection is in it too.",
-		Of: func(r record.Record) (float64, bool) {
-			return float64(r.Server.KernelIdle) / max(held(r), 1), r.Server.KernelIdle > 0 && held(r) > 0
-		},
 	}
 }
 

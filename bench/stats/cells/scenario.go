@@ -16,6 +16,12 @@ const (
 	Open   = "open"   // a fixed offered load, timed from the intended send
 	Short  = "short"  // a connection per few requests
 	Mixed  = "mixed"  // few active connections among many that are open and silent
+
+	Stall    = "stall"    // a quick request while another connection's handler blocks
+	Blocking = "blocking" // a fixed offered load, of which few requests block their handler
+	Idlers   = "idlers"   // a fixed offered load on fewer and fewer of many open connections
+	Handler  = "handler"  // a fixed offered load whose handlers compute for a while
+
 	Split  = "split"  // server and generator on a CPU each
 	Shared = "shared" // both on one CPU: the sharpest measure of cost
 )
@@ -25,12 +31,12 @@ const (
 type Scenario struct {
 	Proto, Workload, Topology string
 	Idle, Size, Pipeline      int
-	Path                      string
+	Path, Mix, Beside         string
 }
 
 // ScenarioOf returns the scenario of a cell.
 func ScenarioOf(c record.Cell) Scenario {
-	return Scenario{c.Proto, c.Workload, c.Topology, c.Idle, c.Size, c.Pipeline, c.Path}
+	return Scenario{c.Proto, c.Workload, c.Topology, c.Idle, c.Size, c.Pipeline, c.Path, c.Mix, c.Beside}
 }
 
 func (s Scenario) compare(o Scenario) int {
@@ -41,7 +47,10 @@ func (s Scenario) compare(o Scenario) int {
 		cmp.Compare(s.Idle, o.Idle),
 		cmp.Compare(s.Size, o.Size),
 		cmp.Compare(s.Pipeline, o.Pipeline),
+		cmp.Compare(handlerTime(s.Path), handlerTime(o.Path)),
 		cmp.Compare(s.Path, o.Path),
+		cmp.Compare(s.Mix, o.Mix),
+		cmp.Compare(s.Beside, o.Beside),
 	)
 }
 
@@ -50,6 +59,12 @@ func (s Scenario) String() string {
 	parts := []string{ProtoName(s.Proto), workloadName(s.Workload)}
 	if s.Path != "" {
 		parts = append(parts, "GET "+s.Path)
+	}
+	if s.Mix != "" {
+		parts = append(parts, "GET "+s.Mix)
+	}
+	if s.Beside != "" {
+		parts = append(parts, "beside GET "+s.Beside+" on another connection")
 	}
 	if s.Size > 0 {
 		parts = append(parts, Bytes.Tick(float64(s.Size)))
@@ -89,17 +104,13 @@ func ProtoName(proto string) string {
 }
 
 func workloadName(w string) string {
-	switch w {
-	case Closed:
-		return "closed loop"
-	case Open:
-		return "open loop"
-	case Short:
-		return "short connections"
-	case Mixed:
-		return "few active connections among many silent ones"
+	names := map[string]string{
+		Closed: "closed loop", Open: "open loop", Short: "short connections",
+		Mixed: "few active connections among many silent ones",
+		Stall: "a quick request, closed loop", Blocking: "open loop, few requests block",
+		Idlers: "open loop on some of the connections", Handler: "open loop with handlers that compute",
 	}
-	return w
+	return cmp.Or(names[w], w)
 }
 
 func topologyName(t string) string {
