@@ -22,6 +22,7 @@ import (
 	"html"
 	"image/png"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -59,6 +60,12 @@ const (
 	Syscalls    = "syscalls"
 	Memory      = "memory"
 	Ramp        = "ramp"
+
+	Family       = "family"
+	FamilyMemory = "family-memory"
+	Blocking     = "blocking"
+	Idlers       = "idlers"
+	HandlerTime  = "handler-time"
 )
 
 // kinds lists all charts in the order of the report.
@@ -72,13 +79,24 @@ func kinds() []kind {
 		{Syscalls, syscalls},
 		{Memory, memory},
 		{Ramp, ramp},
+		{Family, family},
+		{FamilyMemory, familyMemory},
+		{Blocking, blocking},
+		{Idlers, idlers},
+		{HandlerTime, handlerTime},
 	}
 }
 
 // All draws every chart for which the run holds data, in the order of the report.
-func All(set *cells.Set) []Chart {
+func All(set *cells.Set) []Chart { return Only(set) }
+
+// Only draws the charts of the named kinds; of every kind, if none is named.
+func Only(set *cells.Set, names ...string) []Chart {
 	var out []Chart
 	for _, k := range kinds() {
+		if len(names) > 0 && !slices.Contains(names, k.name) {
+			continue
+		}
 		for _, proto := range set.Protos() {
 			if c, ok := k.draw(set, proto); ok {
 				c.Kind, c.Name = k.name, k.name+"-"+proto

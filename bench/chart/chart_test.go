@@ -52,6 +52,7 @@ func TestAllChartsAreDrawn(t *testing.T) {
 		dir = t.TempDir()
 	}
 	charts := All(invented(synth.Options{Seed: 1, Mishaps: true}))
+	charts = append(charts, Only(invented(topics()), Family, FamilyMemory, Blocking, Idlers, HandlerTime)...)
 	var names []string
 	for i, c := range charts {
 		names = append(names, c.Name)
@@ -84,6 +85,33 @@ func TestAllChartsAreDrawn(t *testing.T) {
 				t.Errorf("no chart %s-%s among %v", kind, proto, names)
 			}
 		}
+	}
+	for _, name := range []string{
+		"family-echo", "family-memory-echo", "blocking-http", "idlers-http", "handler-time-http",
+	} {
+		if !slices.Contains(names, name) {
+			t.Errorf("no chart %s among %v", name, names)
+		}
+	}
+}
+
+// topics is a run of the profiles family and handlers.
+func topics() synth.Options {
+	return synth.Options{Seed: 4, Blocks: 4, Topics: true}
+}
+
+// Who scans its connections climbs, and nobody else does: the chart is there to show that.
+func TestFamilyShowsWhoScans(t *testing.T) {
+	set := invented(topics())
+	groups := familyOf(set, "echo")
+	for _, g := range cells.AtIdle(groups, 9900) {
+		growth := againstFewest(groups, g, cells.Norm())
+		if scans := g.Cell.Model == "thread"; (growth.Value > 2) != scans {
+			t.Errorf("%s: with idle connections a request costs %.2f of what it does without", g.Cell.Model, growth.Value)
+		}
+	}
+	if own := againstFewest(groups, cells.AtIdle(groups, 0)[0], cells.Norm()); own.Value != 1 {
+		t.Errorf("without idle connections the ratio to itself is %v", own.Value)
 	}
 }
 
@@ -196,6 +224,7 @@ func TestTextStaysOnThePageAndApart(t *testing.T) {
 	for _, opt := range []synth.Options{
 		{Seed: 1, Mishaps: true},
 		{Seed: 2, Blocks: 12},
+		topics(),
 		{Seed: 3, Blocks: 1, Conns: []int{50}, Models: []string{"goroutine", "a-stranger-with-a-rather-long-name"}},
 	} {
 		for _, c := range All(invented(opt)) {

@@ -6,8 +6,10 @@ import (
 
 	"gonum.org/v1/plot"
 
+	"iomodels/bench/record"
 	"iomodels/bench/stats"
 	"iomodels/bench/stats/cells"
+	"iomodels/loadgen"
 )
 
 // percentiles draws response time against percentile, on an axis where each further nine takes
@@ -21,7 +23,7 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 		rate := cells.CommonRate(groups)
 		groups = cells.AtRate(groups, rate)
 		title := "Open loop, " + cells.Rate.Tick(rate) + " req/s offered: what a user would wait"
-		if pn, ok := curvePanel(set, groups, title); ok {
+		if pn, ok := curvePanel(set, groups, title, response); ok {
 			rows, all = append(rows, []panel{pn}), append(all, groups...)
 			loads = append(loads, sc.String()+", "+atConns(groups[0]))
 		}
@@ -32,7 +34,7 @@ func percentiles(set *cells.Set, proto string) (Chart, bool) {
 		n := cells.TypicalConns(groups)
 		groups = cells.AtConns(groups, n)
 		title := fmt.Sprintf("Closed loop, %s: mostly the queue of all the others", atConns(groups[0]))
-		if pn, ok := curvePanel(set, groups, title); ok {
+		if pn, ok := curvePanel(set, groups, title, response); ok {
 			rows, all = append(rows, []panel{pn}), append(all, groups...)
 			loads = append(loads, closed.String())
 		}
@@ -65,13 +67,17 @@ func percentilesChart(set *cells.Set, proto string, rows [][]panel, all []*cells
 	}
 }
 
+func response(r record.Record) loadgen.Latency { return r.Load.Response }
+
 // curvePanel draws the merged percentile curves of groups; false if there are none.
-func curvePanel(set *cells.Set, groups []*cells.Group, title string) (panel, bool) {
+func curvePanel(
+	set *cells.Set, groups []*cells.Group, title string, of func(record.Record) loadgen.Latency,
+) (panel, bool) {
 	var all []series
 	for _, model := range set.Models {
 		for _, g := range cells.OfModel(groups, model) {
 			s := series{model: model}
-			for _, pt := range g.Curve() {
+			for _, pt := range g.CurveOf(of) {
 				s.points = append(s.points, point{pt.Q, pt.At, false})
 			}
 			if len(s.points) > 0 {

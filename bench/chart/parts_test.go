@@ -66,7 +66,7 @@ func TestSpreadKeepsOrderGapAndRoom(t *testing.T) {
 func TestStylesTellModelsApart(t *testing.T) {
 	models := []string{
 		"goroutine", "thread", "reactor", "reactor-et", "proactor", "proactor-emulated", "gnet", "netpoll",
-		"fasthttp", "nethttp",
+		"fasthttp", "nethttp", "prefork", "reactor-pool", "reactor-leader", "poll", "spin", "proactor +offload",
 	}
 	for i, a := range models {
 		sa := StyleOf(a)
@@ -75,7 +75,7 @@ func TestStylesTellModelsApart(t *testing.T) {
 		}
 		for _, b := range models[:i] {
 			sb := StyleOf(b)
-			if sa.Color == sb.Color || sa.Glyph == sb.Glyph {
+			if sa.Color == sb.Color && sa.Glyph == sb.Glyph {
 				t.Errorf("%s and %s look alike", a, b)
 			}
 		}

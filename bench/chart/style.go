@@ -6,6 +6,8 @@ import (
 	"image/color"
 
 	"gonum.org/v1/plot/vg"
+
+	"iomodels/bench/stats/cells"
 )
 
 // Style is how one model looks, in every chart, page and terminal. Colour alone would fail
@@ -26,12 +28,18 @@ func (s Style) Tint(white float64) color.NRGBA {
 }
 
 // StyleOf returns the style of a model. Models that share an idea share a hue: grey waits in
-// the call, blue is a reactor, orange a proactor, the rest are libraries. Hues are those that
+// the call, blue is a reactor on epoll, orange a proactor; the rest are libraries, and loops that
+// wait in another way. Hues are those that
 // stay apart for colour-blind readers. A model without a line here gets one that follows from
 // its name alone, so it never changes because another model joined.
 func StyleOf(model string) Style {
 	solid, dashed, dotted := []vg.Length(nil), []vg.Length{6, 3}, []vg.Length{1.5, 2.5}
 	mixed := []vg.Length{7, 2.5, 1.5, 2.5}
+	if inline := cells.ModelOf(model); inline != model { // the same hue: it is the same model
+		style := StyleOf(inline)
+		style.Dash, style.Glyph = dotted, Plus
+		return style
+	}
 	switch model {
 	case "goroutine":
 		return Style{rgb(0x2B2B2B), solid, Circle}
@@ -39,8 +47,18 @@ func StyleOf(model string) Style {
 		return Style{rgb(0x8A8A8A), dashed, Square}
 	case "reactor":
 		return Style{rgb(0x0072B2), solid, Triangle}
+	case "prefork":
+		return Style{rgb(0x5F6B7A), mixed, Plus}
 	case "reactor-et":
 		return Style{rgb(0x56B4E9), dashed, TriangleDown}
+	case "reactor-pool":
+		return Style{rgb(0x332288), mixed, Square}
+	case "reactor-leader":
+		return Style{rgb(0x44AA99), dotted, Circle}
+	case "poll":
+		return Style{rgb(0x882255), dashed, Star}
+	case "spin":
+		return Style{rgb(0x999933), dotted, Hexagon}
 	case "proactor":
 		return Style{rgb(0xD55E00), solid, Diamond}
 	case "proactor-emulated":

@@ -75,7 +75,7 @@ func usage(c character, cell record.Cell, ok uint64, cpu, userShare float64) rec
 		Voluntary: ok / 40, Involuntary: ok / 900, Threads: threads,
 		RSSBase: base, RSSPeak: base + int64(c.memory*held*1.3), Syscalls: c.syscalls * float64(ok),
 	}
-	if cell.Conns >= 1000 {
+	if held >= 1000 {
 		u.RSSIdle = base + int64(c.memory*held)
 		u.KernelIdle = int64(9300*held) + int64(16500*(threads-c.threads))
 	}
@@ -93,6 +93,11 @@ func blur(r *record.Record, rng *rand.Rand) {
 	if r.Server.RSSIdle > 0 {
 		r.Server.RSSIdle = r.Server.RSSBase + int64(float64(r.Server.RSSIdle-r.Server.RSSBase)*scale(0.02))
 		r.Server.KernelIdle = int64(float64(r.Server.KernelIdle) * scale(0.03))
+	}
+	u := &r.Server
+	u.AnonBase, u.AnonPeak = u.RSSBase/2, u.RSSBase/2+u.RSSPeak-u.RSSBase
+	if u.RSSIdle > 0 {
+		u.AnonIdle = u.AnonBase + u.RSSIdle - u.RSSBase
 	}
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Blocks  int      // 0: 5
 	Models  []string // nil: all ten; unknown names get the figures of the first
 	Conns   []int    // closed loop; nil: 1, 100, 1,000, 10,000
+	Topics  bool     // the profiles family and handlers instead of the default one
 	Mishaps bool     // some cells are skipped, fail, see errors, or cannot count system calls
 }
 
@@ -63,7 +64,11 @@ func Run(opt Options) *record.Run {
 	run := &record.Run{Dir: "testdata/run", Env: environment(opt, chosen)}
 	rng := rand.New(rand.NewPCG(opt.Seed, 0x5eed))
 	for _, c := range chosen {
-		run.Env.Plan = append(run.Env.Plan, plan(c, opt)...)
+		if opt.Topics {
+			run.Env.Plan = append(run.Env.Plan, topics(c)...)
+		} else {
+			run.Env.Plan = append(run.Env.Plan, plan(c, opt)...)
+		}
 	}
 	for block := range opt.Blocks {
 		machine := math.Exp(0.12 * rng.NormFloat64()) // the host's speed in that block
@@ -147,11 +152,12 @@ func measure(c character, cell record.Cell, machine float64) record.Record {
 	if cell.Workload == "short" {
 		user, sys = user*3, sys+18
 	}
+	user, sys = strain(c, cell, user, sys)
 	cpu := (user + sys) * machine * 1e-6
 	client := 4.8e-6 * machine
 	rate := achievedRate(cell, cpu, client, machine)
 	median := float64(cell.Conns) / rate
-	if cell.Workload == "open" {
+	if cell.Rate > 0 {
 		load := cell.Rate * cpu
 		median = 30e-6*machine + cpu/max(1-load, 0.02)
 	}
@@ -171,7 +177,7 @@ func achievedRate(cell record.Cell, cpu, client, machine float64) float64 {
 	if cell.Topology == "shared" {
 		capacity = 1 / (cpu + client)
 	}
-	if cell.Workload == "open" {
+	if cell.Rate > 0 {
 		return min(cell.Rate, capacity)
 	}
 	crowd := 1 + 0.09*max(math.Log10(float64(cell.Conns))-2, 0) // caches grow cold
@@ -199,7 +205,10 @@ func load(
 		Generator: loadgen.Generator{CPUS: client * float64(ok), CPUUserS: client * float64(ok) / 4},
 	}
 	s.Generator.CPUSysS = s.Generator.CPUS - s.Generator.CPUUserS
-	if cell.Workload == "open" {
+	if cell.Mix != "" {
+		s.Kinds = []loadgen.Kind{{Path: "/", Share: 0.99, Response: s.Response}}
+	}
+	if cell.Rate > 0 {
 		s.Plan.Arrival = "poisson"
 		s.Requests.Scheduled = uint64(cell.Rate * elapsed)
 		s.Requests.Unsent = s.Requests.Scheduled - min(ok, s.Requests.Scheduled)
