@@ -29,6 +29,8 @@ type run struct {
 	phase      string
 	lastCut    int64 // end of the last tick
 	nextTick   int64
+	merged     *engine.Interval // since the last interval, of the loops that answered
+	open       uint64           // connections open at the end of the last interval
 	intervals  []Interval
 	from, to   usage  // at the edges of the measured part
 	failedThen uint64 // failed connects when a connection was last open
@@ -100,7 +102,7 @@ func (r *run) enter(ctx context.Context, at int64, phase string) {
 	case PhaseDrain:
 		r.to = r.usage()
 	}
-	r.cut()
+	r.cut(true)
 	r.phase = phase
 	r.nextTick = r.lastCut + r.tickLength()
 }
@@ -155,7 +157,7 @@ func (r *run) await(ctx context.Context, at int64, done func() bool) {
 		}
 		if now >= r.nextTick {
 			if at-now > lookEvery { // the edge of a part cuts by itself
-				r.cut()
+				r.cut(false)
 			}
 			r.nextTick += r.tickLength()
 		}

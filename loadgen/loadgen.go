@@ -37,15 +37,19 @@ type Plan struct {
 	Timeout  time.Duration `json:"timeout_ns"`  // per request and per connect; also bounds the drain
 	Interval time.Duration `json:"interval_ns"` // tick of the time series; 0: chosen from Duration
 
-	Rate     float64 `json:"rate_per_s"` // offered load, requests over all loops; 0: closed loop
-	Arrival  string  `json:"arrival"`    // closed, constant, poisson or burst:N
-	Choice   string  `json:"choice"`     // which connection takes a due request: any-idle or pinned
-	Pipeline int     `json:"pipeline"`   // requests in flight per connection
-	Spin     string  `json:"spin"`       // burn a processor to be on time: auto, on or off
+	Rate     float64   `json:"rate_per_s"`            // offered load, requests over all loops; 0: closed loop
+	Steps    []float64 `json:"steps_per_s,omitempty"` // or several, each for an equal part of Duration
+	Arrival  string    `json:"arrival"`               // closed, constant, poisson or burst:N
+	Late     string    `json:"late"`                  // what becomes of a request that is late: send or skip
+	Choice   string    `json:"choice"`                // which connection takes a due request: any-idle or pinned
+	Pipeline int       `json:"pipeline"`              // requests in flight per connection
+	Spin     string    `json:"spin"`                  // burn a processor to be on time: auto, on or off
 
 	RequestsPerConn int     `json:"requests_per_conn"` // then a connection is replaced; 0: never
 	RampPerS        float64 `json:"ramp_per_s"`        // connections opened per second; 0: no pace
 	Sources         int     `json:"sources"`           // source addresses 127.0.0.2 ...; 0: as needed
+
+	SharedCPU bool `json:"shared_cpu,omitempty"` // the server runs on the same processors, on purpose
 }
 
 // Summary is what one run measured. All times are nanoseconds, all counts are exact.
@@ -64,12 +68,14 @@ type Summary struct {
 	Lag         Latency     `json:"lag_ns"`          // from the intended to the actual send
 	Connect     Latency     `json:"connect_ns"`      // from opening the socket to the connection
 	Kinds       []Kind      `json:"kinds,omitempty"` // of a mix: each kind of request apart
+	Steps       []Step      `json:"steps,omitempty"` // of several offered rates: each apart
 	Intervals   []Interval  `json:"intervals,omitempty"`
 	Totals      Totals      `json:"totals"`  // whole run, to be held against the server's own counts
 	Little      Little      `json:"little"`  // does the bookkeeping agree with itself?
 	Network     Network     `json:"network"` // what the kernel counted, whole machine, whole run
 	Verdict     string      `json:"verdict"` // valid, suspect or invalid
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words
+	Cost        string      `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
 	Generator   Generator   `json:"generator"`
 	Interrupted bool        `json:"interrupted,omitempty"`
 }
@@ -83,6 +89,7 @@ type Requests struct {
 	Sent      uint64            `json:"sent"`      // were given to a connection to be written
 	OK        uint64            `json:"ok"`        // whole, verified replies
 	Unsent    uint64            `json:"unsent"`    // found no free connection in time; censored
+	Late      uint64            `json:"late"`      // of the sent ones, those sent more than 1 ms late
 	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; censored
 	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; censored
 	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, wrong-body, status-5xx, ...
@@ -128,6 +135,15 @@ type Kind struct {
 	Share    float64 `json:"share"` // of all requests, as planned
 	Response Latency `json:"response_ns"`
 	Service  Latency `json:"service_ns"`
+}
+
+// Step is one of several offered rates. Requests belong to the step in which they were due.
+type Step struct {
+	Offered  float64  `json:"offered_per_s"`
+	RatePerS float64  `json:"rate_per_s"` // verified replies that came in the step, per second
+	Requests Requests `json:"requests"`   // Late is not known of a step
+	Response Latency  `json:"response_ns"`
+	Service  Latency  `json:"service_ns"`
 }
 
 // Interval is one tick of the time series, from the first connect to the end of the drain.

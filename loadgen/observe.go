@@ -31,43 +31,73 @@ func (r *run) tickLength() int64 {
 }
 
 // cut ends a tick: it asks every loop for its interval, and merges them. A loop answers within
-// its longest wait; one that does not (stopped by a signal, say) adds to the next tick.
-func (r *run) cut() {
+// its longest wait. If one does not (it was stopped, or got no processor), the tick goes on until
+// the next: an interval without that loop's counts would be a notch in every chart, and the next
+// one a peak. Only at the edge of a part there is no going on.
+func (r *run) cut(edge bool) {
 	now := r.clock.Now()
 	if now-r.lastCut < int64(time.Millisecond) {
 		return
 	}
+	for _, l := range r.loops { // one may have answered the last tick too late
+		r.take(l)
+	}
 	tick := r.control.Tick.Add(1)
 	r.lastCut = now
-	merged := engine.NewInterval()
+	answered := 0
 	for _, l := range r.loops {
 		for l.Live().Acked.Load() < tick && r.clock.Now() < now+answerWithin {
 			r.pause(r.clock.Now()+answerWithin/200, false)
 		}
-		if l.Live().Acked.Load() == tick {
-			merged.Add(l.Interval())
-			l.Interval().Reset()
+		if r.take(l) {
+			answered++
 		}
 	}
-	r.record(merged, now)
-}
-
-// lastInterval takes what the loops counted after the last tick.
-func (r *run) lastInterval() {
-	merged := engine.NewInterval()
-	for _, l := range r.loops {
-		merged.Add(l.Interval())
-		merged.Add(l.LastInterval())
+	if edge || answered == len(r.loops) {
+		r.record(now)
 	}
-	r.record(merged, r.clock.Now())
 }
 
-func (r *run) record(merged *engine.Interval, now int64) {
+// take adds what a loop has handed over, and reports whether it has. A second time adds nothing.
+func (r *run) take(l *engine.Loop) bool {
+	acked := l.Live().Acked.Load()
+	if acked < r.control.Tick.Load() {
+		return false
+	}
+	r.merged.Add(l.Interval())
+	l.Interval().Reset()
+	if acked == engine.Ended {
+		r.merged.Add(l.LastInterval())
+		l.LastInterval().Reset()
+	}
+	return true
+}
+
+// lastInterval takes what the loops counted after the last tick. They have ended.
+func (r *run) lastInterval() {
+	for _, l := range r.loops {
+		r.take(l)
+	}
+	r.record(r.clock.Now())
+}
+
+// record ends an interval. How many connections are open is what the loops last published, which
+// holds for a loop that stands still, too. A loop may be done, and have closed them, before the
+// conductor gets to the end of the measured part: that part ended with them open.
+func (r *run) record(now int64) {
+	open, _, _ := r.count()
+	for _, l := range r.loops {
+		if r.phase != PhaseDrain && l.Live().Acked.Load() == engine.Ended {
+			open = max(open, r.open)
+		}
+	}
+	r.open = open
 	i := Interval{
 		AtS: float64(now-r.began) / 1e9, Phase: r.phase,
-		OK: merged.OK, Errors: merged.Errors, Opened: merged.Opened, Open: merged.Open,
-		P50: merged.Response.Quantile(0.5), P99: merged.Response.Quantile(0.99), MaxLag: merged.MaxLag,
+		OK: r.merged.OK, Errors: r.merged.Errors, Opened: r.merged.Opened, Open: int(open),
+		P50: r.merged.Response.Quantile(0.5), P99: r.merged.Response.Quantile(0.99), MaxLag: r.merged.MaxLag,
 	}
+	r.merged.Reset()
 	r.intervals = append(r.intervals, i)
 	if r.opt.Progress != nil {
 		r.opt.Progress(i)

@@ -3,6 +3,8 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,16 @@ const (
 	ChoicePinned  = "pinned"   // connection n mod conns, for request n: a stall blocks its own users only
 )
 
+// What becomes of a request that could not be sent when it was due, because no connection was
+// free or the generator itself was late. Either way its user waited, which is in the response
+// times: a request that is skipped is a censored sample.
+const (
+	LateSend = "send" // it is sent as soon as possible, until Timeout
+	LateSkip = "skip" // after a millisecond it is not sent any more, and counted as unsent
+
+	lateAfter = time.Millisecond
+)
+
 // When a loop may burn processor time to be on time.
 const (
 	SpinAuto = "auto" // if the processors this program may use are more than it and a server need
@@ -34,6 +46,7 @@ const (
 	maxPipeline = 1024
 	maxLoops    = 256
 	maxMessage  = 1 << 30
+	maxBins     = 64 // steps times kinds: each has histograms of its own
 )
 
 // WithDefaults returns the plan with every zero field filled in, or an error that names the
@@ -43,6 +56,7 @@ func (p Plan) WithDefaults() (Plan, error) {
 	setDefault(&p.Engine, engine.Engines()[0])
 	setDefault(&p.Choice, ChoiceAnyIdle)
 	setDefault(&p.Spin, SpinAuto)
+	setDefault(&p.Late, LateSend)
 	setDefault(&p.Conns, 1)
 	setDefault(&p.Size, 64)
 	setDefault(&p.Duration, 10*time.Second)
@@ -54,7 +68,7 @@ func (p Plan) WithDefaults() (Plan, error) {
 	if p.Proto == "http" && p.Mix == "" {
 		setDefault(&p.Path, "/")
 	}
-	if p.Rate > 0 {
+	if p.Rate > 0 || len(p.Steps) > 0 {
 		setDefault(&p.Arrival, ArrivalConstant)
 	}
 	setDefault(&p.Arrival, ArrivalClosed)
@@ -120,11 +134,13 @@ func (p Plan) check() error {
 		return fmt.Errorf("--size is %d: want %d or less", p.Size, maxMessage)
 	case p.Spin != SpinAuto && p.Spin != SpinOn && p.Spin != SpinOff:
 		return fmt.Errorf("--spin is %q: want %s, %s or %s", p.Spin, SpinAuto, SpinOn, SpinOff)
+	case p.Late != LateSend && p.Late != LateSkip:
+		return fmt.Errorf("--late is %q: want %s or %s", p.Late, LateSend, LateSkip)
 	case p.Choice != ChoiceAnyIdle && p.Choice != ChoicePinned:
 		return fmt.Errorf("--choice is %q: want %s or %s", p.Choice, ChoiceAnyIdle, ChoicePinned)
 	}
 	_, err := p.mix()
-	return errors.Join(p.checkEngine(), p.checkArrival(), err)
+	return errors.Join(p.checkEngine(), p.checkArrival(), p.checkSteps(), err)
 }
 
 func (p Plan) checkEngine() error {
@@ -141,14 +157,69 @@ func (p Plan) checkArrival() error {
 	switch {
 	case err != nil:
 		return err
-	case kind == ArrivalClosed && p.Rate > 0:
+	case kind == ArrivalClosed && p.peak() > 0:
 		return errors.New("--arrival closed has no --rate: a closed loop sends when a reply has come")
-	case kind != ArrivalClosed && p.Rate == 0:
+	case kind == ArrivalClosed && p.Late == LateSkip:
+		return errors.New("--late skip needs --rate: in a closed loop nothing is due at a time")
+	case kind != ArrivalClosed && p.peak() == 0:
 		return fmt.Errorf("--arrival %s needs --rate", p.Arrival)
 	case kind == ArrivalClosed && p.Choice == ChoicePinned:
 		return errors.New("--choice pinned needs --rate: a closed loop has no request without a connection")
 	}
 	return nil
+}
+
+func (p Plan) checkSteps() error {
+	if len(p.Steps) == 0 {
+		return nil
+	}
+	if p.Rate > 0 {
+		return errors.New("--steps and --rate exclude each other")
+	}
+	for _, r := range p.Steps {
+		if !(r > 0) || math.IsInf(r, 0) {
+			return fmt.Errorf("--steps has a rate of %v: want more than 0", r)
+		}
+	}
+	if p.stepEach() < time.Millisecond {
+		return fmt.Errorf("--steps: %d steps in %v: want 1ms or more for each", len(p.Steps), p.Duration)
+	}
+	if m, err := p.mix(); err == nil && len(p.Steps)*len(m.paths) > maxBins {
+		return fmt.Errorf("--steps: %d steps of %d kinds of requests: want %d or less in all", len(p.Steps),
+			len(m.paths), maxBins)
+	}
+	return nil
+}
+
+// steps is how many parts the measured part has.
+func (p Plan) steps() int { return max(len(p.Steps), 1) }
+
+// stepEach is how long each of them is.
+func (p Plan) stepEach() time.Duration { return p.Duration / time.Duration(p.steps()) }
+
+// peak is the highest rate that is offered.
+func (p Plan) peak() float64 {
+	if len(p.Steps) > 0 {
+		return slices.Max(p.Steps)
+	}
+	return p.Rate
+}
+
+// profile is the offered rate over time, from the beginning of the warm-up, which has the rate
+// of the first step.
+func (p Plan) profile() pace.Profile {
+	if len(p.Steps) > 0 {
+		return pace.Steps(p.Warmup, p.stepEach(), p.Steps...)
+	}
+	return pace.Constant(p.Rate)
+}
+
+// patience is how late a request may be sent.
+func (p Plan) patience() time.Duration {
+	if p.Late == LateSkip {
+		return min(lateAfter, p.Timeout)
+	}
+	return p.Timeout
 }
 
 // arrival splits Arrival into its kind and the size of a burst.
@@ -170,7 +241,7 @@ func (p Plan) arrival() (kind string, burst int, err error) {
 
 // schedule is the part of the plan's schedule that one loop keeps.
 func (p Plan) schedule(share pace.Share) pace.Schedule {
-	profile := pace.Constant(p.Rate)
+	profile := p.profile()
 	switch kind, burst, _ := p.arrival(); kind {
 	case ArrivalConstant:
 		return pace.Even(profile, share)

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,12 @@ func TestPlansThatMakeNoSense(t *testing.T) {
 		"--spin":              func(p *Plan) { p.Spin = "maybe" },
 		"--mix":               func(p *Plan) { p.Proto, p.Mix = "http", "/" },
 		"exclude each other":  func(p *Plan) { p.Proto, p.Path, p.Mix = "http", "/", "/:1" },
+		"--late is":           func(p *Plan) { p.Late, p.Rate = "never", 10 },
+		"--late skip needs":   func(p *Plan) { p.Late = LateSkip },
+		"--steps and --rate":  func(p *Plan) { p.Steps, p.Rate = []float64{1}, 10 },
+		"--steps has a rate":  func(p *Plan) { p.Steps = []float64{10, 0} },
+		"--steps: 2 steps":    func(p *Plan) { p.Steps, p.Duration = []float64{1, 2}, time.Millisecond },
+		"--steps: 65 steps":   func(p *Plan) { p.Steps = slices.Repeat([]float64{5}, 65) },
 		"--choice":            func(p *Plan) { p.Choice = "best" },
 		"pinned needs --rate": func(p *Plan) { p.Choice = ChoicePinned },
 	} {

@@ -110,7 +110,7 @@ func prepare(plan Plan, opt RunOptions) (*run, error) {
 	if err := conns.PregrowFDs(need.Conns + need.Spare); err != nil {
 		return nil, fmt.Errorf("grow the descriptor table: %w", err)
 	}
-	r := &run{plan: plan, opt: opt}
+	r := &run{plan: plan, opt: opt, merged: engine.NewInterval()}
 	if r.clock, err = engine.NewClock(); err != nil {
 		return nil, err
 	}
@@ -147,7 +147,8 @@ func (r *run) addLoop(i int, target conns.Target) error {
 		Control: &r.control, Clock: r.clock,
 		Conns: part(p.Conns, i, p.Loops), Idle: part(p.Idle, i, p.Loops),
 		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
-		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(),
+		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(), Patience: p.patience(),
+		Steps: p.steps(), StepEach: p.stepEach(),
 		Kinds: len(m.paths), Kind: m.chooser(p.Seed, share),
 		FirstID: uint32(i) << 20, Spin: p.spins(), ReplySize: p.replySize(m),
 	}))
@@ -160,7 +161,7 @@ func part(n, i, loops int) int { return (n + loops - 1 - i) / loops }
 // backlog is how many due requests of one loop may wait: those that can become due before the
 // first of them times out, within reason.
 func (p Plan) backlog() int {
-	return int(min(max(p.Rate/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
+	return int(min(max(p.peak()/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
 }
 
 // replySize is about how many bytes the longest reply has.

@@ -17,17 +17,17 @@ func (r *run) summary() Summary {
 	t := r.tally()
 	s := Summary{
 		Plan:    r.plan,
-		BytesIn: t.WindowIn, BytesOut: t.WindowOut, WarmupOK: t.Warmup.OK, WindowOK: t.WindowOK,
+		BytesIn: t.WindowIn, BytesOut: t.WindowOut, WarmupOK: t.Warmup.OK, WindowOK: t.Measured.Window,
 		Requests:    requests(&t.Measured),
+		Steps:       r.steps(t),
 		Connections: r.connections(t),
 		Intervals:   r.intervals,
 		Totals:      Totals{OK: t.Warmup.OK + t.Measured.OK, BytesIn: t.TotalIn, BytesOut: t.TotalOut},
 		Interrupted: r.cancelled,
 	}
 	s.ElapsedS = max(float64(r.control.End.Load()-r.control.Measure.Load())/1e9, 0)
-	if s.ElapsedS > 0 {
-		s.RatePerS = float64(t.WindowOK) / s.ElapsedS
-	}
+	s.RatePerS = perSecond(t.Measured.Window, s.ElapsedS)
+	s.Requests.Late = t.Lag.Above(int64(lateAfter))
 	h := histograms(t, r.plan.open())
 	s.Response, s.Service = describe(h.Response), describe(h.Service)
 	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
@@ -36,10 +36,11 @@ func (r *run) summary() Summary {
 	s.Network = r.network()
 	s.Little = little(t, h.Service, s.ElapsedS)
 	s.Generator = r.generator(t, s.ElapsedS)
-	s.Verdict, s.Reasons = judge(facts{
+	v := judge(facts{
 		Summary: s, inTime: t.WindowSent, short: r.short, held: r.held, gone: r.gone,
 		lossless: lossless(t), over: h.Response.Over() + h.Lag.Over(),
 	})
+	s.Verdict, s.Cost, s.Reasons = v.level, v.cost, v.reasons
 	if r.opt.Histograms != nil {
 		r.opt.Histograms(h)
 	}
@@ -92,12 +93,40 @@ func (r *run) kinds(t *engine.Tally) (kinds []Kind) {
 		return nil
 	}
 	for i, path := range m.paths {
+		of := func(all []*latency.Histogram) Latency {
+			var some []*latency.Histogram
+			for step := range t.Steps {
+				some = append(some, all[engine.Bin(step, i, len(m.paths))])
+			}
+			return describe(merged(some))
+		}
 		kinds = append(kinds, Kind{
-			Path: path, Share: m.shares[i],
-			Response: describe(t.Response[i]), Service: describe(t.Service[i]),
+			Path: path, Share: m.shares[i], Response: of(t.Response), Service: of(t.Service),
 		})
 	}
 	return kinds
+}
+
+// steps describes each of several offered rates. A step that an interrupt cut off has what there
+// was of it.
+func (r *run) steps(t *engine.Tally) (steps []Step) {
+	each := r.plan.stepEach().Seconds()
+	kinds := len(t.Response) / len(t.Steps)
+	for i, offered := range r.plan.Steps {
+		from, to := engine.Bin(i, 0, kinds), engine.Bin(i+1, 0, kinds)
+		steps = append(steps, Step{
+			Offered: offered, RatePerS: perSecond(t.Steps[i].Window, each), Requests: requests(&t.Steps[i]),
+			Response: describe(merged(t.Response[from:to])), Service: describe(merged(t.Service[from:to])),
+		})
+	}
+	return steps
+}
+
+func perSecond(n uint64, seconds float64) float64 {
+	if seconds == 0 {
+		return 0
+	}
+	return float64(n) / seconds
 }
 
 // network is what the machine's kernel counted since the start. A counter that cannot be read
@@ -213,7 +242,7 @@ func little(t *engine.Tally, service *latency.Histogram, elapsed float64) Little
 	}
 	l := Little{
 		InFlight:  float64(t.Area) / 1e9 / elapsed,
-		RateXTime: float64(t.WindowOK) / elapsed * service.Mean() / 1e9,
+		RateXTime: perSecond(t.Measured.Window, elapsed) * service.Mean() / 1e9,
 	}
 	l.ResidualPct = percent(math.Abs(l.InFlight-l.RateXTime), l.InFlight)
 	return l

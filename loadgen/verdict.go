@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"iomodels/loadgen/pace"
 )
 
 // The verdicts.
@@ -46,30 +44,46 @@ type facts struct {
 // verdict collects reasons; the worst one decides.
 type verdict struct {
 	level   string
+	cost    string // level, but for what concerns speed alone
 	reasons []string
 }
 
 func (v *verdict) suspect(fires bool, format string, args ...any) {
-	v.add(fires, Suspect, format, args)
+	v.cost = worse(v.cost, v.add(fires, Suspect, format, args))
 }
 
 func (v *verdict) invalid(fires bool, format string, args ...any) {
-	v.add(fires, Invalid, format, args)
+	v.cost = worse(v.cost, v.add(fires, Invalid, format, args))
 }
 
-func (v *verdict) add(fires bool, level, format string, args []any) {
+// slow doubts times and rates, and nothing else: a loop that was late or waited for a processor
+// falsifies them, but CPU time is not counted while a thread waits.
+func (v *verdict) slow(level string, fires bool, format string, args ...any) {
+	v.add(fires, level, format, args)
+}
+
+// add returns the level if the reason fires.
+func (v *verdict) add(fires bool, level, format string, args []any) string {
 	if !fires {
-		return
+		return Valid
 	}
 	v.reasons = append(v.reasons, fmt.Sprintf(format, args...))
-	if v.level != Invalid {
-		v.level = level
+	v.level = worse(v.level, level)
+	return level
+}
+
+func worse(a, b string) string {
+	for _, level := range []string{Invalid, Suspect} {
+		if a == level || b == level {
+			return level
+		}
 	}
+	return Valid
 }
 
 // judge says how far a result can be trusted, and why not further.
-func judge(f facts) (level string, reasons []string) {
-	v := verdict{level: Valid, reasons: []string{}}
+func judge(f facts) verdict {
+	v := verdict{level: Valid, cost: Valid, reasons: []string{}}
 	v.conservation(f)
 	v.server(f)
 	v.connections(f)
@@ -78,7 +92,7 @@ func judge(f facts) (level string, reasons []string) {
 		v.pace(f)
 	}
 	v.machine(f)
-	return v.level, v.reasons
+	return v
 }
 
 // conservation: every request is accounted for, exactly.
@@ -162,7 +176,8 @@ func (v *verdict) schedule(f facts) {
 	if err != nil || kind == ArrivalPoisson || f.Interrupted || f.gone {
 		return
 	}
-	want := pace.Constant(f.Plan.Rate).Due(f.Plan.Duration)
+	profile := f.Plan.profile()
+	want := profile.Due(f.Plan.Warmup+f.Plan.Duration) - profile.Due(f.Plan.Warmup)
 	slack := float64(max(burst, 1) + f.Plan.Loops)
 	v.invalid(math.Abs(float64(f.Requests.Scheduled)-want) > slack,
 		"%d requests became due, the plan has %.0f", f.Requests.Scheduled, want)
@@ -176,12 +191,13 @@ func (v *verdict) pace(f facts) {
 	const said = "the generator was late: it took notice of 1 in 100 requests %v or more after it was due" +
 		" (median service time %v)"
 	bad := late > max(service, lateInvalid)
-	v.invalid(bad, said, late, service)
-	v.suspect(!bad && late > max(time.Duration(lateShare*float64(service)), lateFloor), said, late, service)
-	v.suspect(!bad && longest > max(time.Duration(f.Service.P99), stallFloor),
+	v.slow(Invalid, bad, said, late, service)
+	tolerable := max(time.Duration(lateShare*float64(service)), lateFloor)
+	v.slow(Suspect, !bad && late > tolerable, said, late, service)
+	v.slow(Suspect, !bad && longest > max(time.Duration(f.Service.P99), stallFloor),
 		"the generator stood still once, for %v: the largest response times are its own", longest)
 	behind := f.Requests.Scheduled - min(f.inTime, f.Requests.Scheduled)
-	v.suspect(float64(behind) > rateOff*float64(f.Requests.Scheduled),
+	v.slow(Suspect, float64(behind) > rateOff*float64(f.Requests.Scheduled),
 		"the offered rate was not kept: %d of %d requests found no free connection in time (%d were never"+
 			" sent)", behind, f.Requests.Scheduled, f.Requests.Unsent)
 }
@@ -189,12 +205,16 @@ func (v *verdict) pace(f facts) {
 // machine: did the generator get the processor time it needed?
 func (v *verdict) machine(f facts) {
 	g := f.Generator
-	v.suspect(g.LoopCPUPct > busyPct, "generator-bound: a loop used %.0f %% of a processor", g.LoopCPUPct)
-	v.suspect(g.RunDelayPct > delayPct,
-		"a loop waited for a processor %.0f %% of the time: latencies contain its waits", g.RunDelayPct)
-	v.suspect(g.StealS > stealFloor && percent(g.StealS, f.ElapsedS) > stealPct,
+	v.slow(Suspect, g.LoopCPUPct > busyPct, "generator-bound: a loop used %.0f %% of a processor", g.LoopCPUPct)
+	why := ": latencies contain its waits"
+	if f.Plan.SharedCPU {
+		why = ", which it shares with the server on purpose: times and rates contain its waits, cost does not"
+	}
+	v.slow(Suspect, g.RunDelayPct > delayPct, "a loop waited for a processor %.0f %% of the time%s",
+		g.RunDelayPct, why)
+	v.slow(Suspect, g.StealS > stealFloor && percent(g.StealS, f.ElapsedS) > stealPct,
 		"the hypervisor took %.2f s of the machine", g.StealS)
-	v.suspect(g.GCs > 0 && g.GCPauseS > gcPauseShare*f.ElapsedS,
+	v.slow(Suspect, g.GCs > 0 && g.GCPauseS > gcPauseShare*f.ElapsedS,
 		"garbage was collected %d times, pausing for %.2f ms", g.GCs, 1e3*g.GCPauseS)
 }
 

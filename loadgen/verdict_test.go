@@ -32,8 +32,8 @@ func flawless(rate float64) facts {
 
 func TestFlawlessRunsAreValid(t *testing.T) {
 	for _, rate := range []float64{0, 1000} {
-		if level, reasons := judge(flawless(rate)); level != Valid || len(reasons) != 0 {
-			t.Errorf("rate %v: %s %q", rate, level, reasons)
+		if v := judge(flawless(rate)); v.level != Valid || v.cost != Valid || len(v.reasons) != 0 {
+			t.Errorf("rate %v: %+v", rate, v)
 		}
 	}
 }
@@ -88,10 +88,10 @@ func TestVerdicts(t *testing.T) {
 		t.Run(c.says+", "+c.level, func(t *testing.T) {
 			f := flawless(map[bool]float64{true: 1000}[c.open])
 			c.spoil(&f)
-			level, reasons := judge(f)
-			named := slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(r, c.says) })
-			if level != c.level || !named {
-				t.Errorf("%s %q", level, reasons)
+			v := judge(f)
+			named := slices.ContainsFunc(v.reasons, func(r string) bool { return strings.Contains(r, c.says) })
+			if v.level != c.level || !named {
+				t.Errorf("%+v", v)
 			}
 		})
 	}
@@ -100,8 +100,28 @@ func TestVerdicts(t *testing.T) {
 func TestClosedLoopHasNoLag(t *testing.T) {
 	f := flawless(0)
 	f.Generator.LateP99, f.Generator.LateMax, f.inTime = int64(time.Second), int64(time.Second), 0
-	if level, reasons := judge(f); level != Valid {
-		t.Errorf("%s %q", level, reasons)
+	if v := judge(f); v.level != Valid {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestWaitingSpoilsSpeedAndNotCost: on one processor for both, the loop always waits; what a
+// reply cost can be trusted all the same. A failed request spoils both.
+func TestWaitingSpoilsSpeedAndNotCost(t *testing.T) {
+	f := flawless(0)
+	f.Generator.RunDelayPct, f.Plan.SharedCPU = 50, true
+	v := judge(f)
+	if v.level != Suspect || v.cost != Valid || !strings.Contains(v.reasons[0], "on purpose") {
+		t.Errorf("%+v", v)
+	}
+	f = flawless(1000)
+	f.Generator.LateP99 = int64(time.Second)
+	if v := judge(f); v.level != Invalid || v.cost != Valid {
+		t.Errorf("%+v", v)
+	}
+	f.Requests.OK, f.Requests.Timeouts = 9999, 1
+	if v := judge(f); v.level != Invalid || v.cost != Suspect {
+		t.Errorf("%+v", v)
 	}
 }
 

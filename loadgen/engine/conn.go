@@ -171,7 +171,7 @@ func (l *Loop) discard(slot int32, o wire.Outcome, now int64) {
 // expire gives up what has waited too long: requests in flight, connects, and requests that
 // found no connection. Each counts once.
 func (l *Loop) expire(now int64) {
-	limit := now - int64(l.cfg.Timeout)
+	limit, patience := now-int64(l.cfg.Timeout), now-int64(l.cfg.Patience)
 	for l.waiting.head != none && l.flights[l.waiting.head].sent <= limit {
 		l.timeOut(l.waiting.head/int32(l.cfg.Pipeline), now)
 	}
@@ -181,7 +181,7 @@ func (l *Loop) expire(now int64) {
 	if l.cfg.Pinned {
 		return // a connection gives its own up when it is free for them
 	}
-	for l.backlog.pending > 0 && l.backlog.at(l.backlog.head) <= limit {
+	for l.backlog.pending > 0 && l.backlog.at(l.backlog.head) <= patience {
 		n, due := l.backlog.take()
 		l.giveUp(n, due, now)
 	}
@@ -194,7 +194,7 @@ func (l *Loop) timeOut(slot int32, now int64) {
 	p := l.part(f.due)
 	p.Timeouts++
 	l.current.Errors++
-	l.censor(p, f.kind, now-f.due)
+	l.censor(p, f.bin, now-f.due)
 	l.discard(slot, wire.Dropped, now)
 }
 

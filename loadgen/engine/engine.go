@@ -66,8 +66,11 @@ type Config struct {
 	Pipeline  int                  // requests in flight per connection
 	PerConn   int                  // requests per connection, then it is replaced; 0: no bound
 	Timeout   time.Duration        // per request, and per connect
+	Patience  time.Duration        // how late a request may be sent; after that it is given up
 	Pinned    bool                 // request n belongs to connection n mod Conns; else to any free one
 	Backlog   int                  // due requests that may wait for a connection, at least
+	Steps     int                  // parts of equal length that the measured part has, counted apart
+	StepEach  time.Duration        // length of a step
 	Kinds     int                  // how many kinds of requests there are
 	Kind      func(n uint64) uint8 // which of them request n is; not asked for when there is one
 	ReplySize int                  // about how many bytes a reply has: sizes receive buffers

@@ -12,6 +12,10 @@ import (
 	"iomodels/loadgen/wire"
 )
 
+// Ended is the last value of Live.Acked: nothing more is handed over, see LastInterval. It is
+// stored before the connections are shown as closed.
+const Ended = math.MaxUint64
+
 // never is a time that does not come.
 const never = math.MaxInt64
 
@@ -49,6 +53,7 @@ type Loop struct {
 	inFlight            int    // requests in flight
 	changed             int64  // when inFlight last changed
 	open                int    // connections open
+	replies             uint64 // verified ones
 	failed              uint64 // connects that failed, and connections that came to nothing
 	lastGood            int64  // when a connect last succeeded or a reply last arrived
 	stamp               int64  // the clock at the event that is being handled
@@ -60,6 +65,7 @@ type Loop struct {
 // flight is a request in flight.
 type flight struct {
 	due, sent int64
+	bin       uint16 // of the histograms: see Bin
 	kind      uint8
 }
 
@@ -93,7 +99,7 @@ const (
 func New(cfg Config) *Loop {
 	slots := cfg.Conns + cfg.Idle
 	l := &Loop{
-		cfg: cfg, clock: cfg.Clock, tally: newTally(cfg.Kinds),
+		cfg: cfg, clock: cfg.Clock, tally: newTally(cfg.Steps, cfg.Kinds),
 		conns: make([]conn, slots), flights: make([]flight, slots*cfg.Pipeline),
 		start: never, measure: never, end: never, due: never,
 		current: NewInterval(), spare: NewInterval(),
@@ -120,7 +126,7 @@ func (l *Loop) Tally() *Tally { return l.tally }
 // between Live.Acked reaching Control.Tick and the next increment of Control.Tick.
 func (l *Loop) Interval() *Interval { return l.spare }
 
-// LastInterval returns what was counted since the last hand-over, when Run has returned.
+// LastInterval returns what was counted since the last hand-over, when Live.Acked is Ended.
 func (l *Loop) LastInterval() *Interval { return l.current }
 
 // Run turns until the load is over and everything in flight is answered or given up. It keeps
@@ -177,7 +183,6 @@ func (l *Loop) conduct() {
 	}
 	if tick := c.Tick.Load(); tick != l.tick {
 		l.tick = tick
-		l.current.Open = l.open
 		l.current, l.spare = l.spare, l.current
 		l.live.Acked.Store(tick)
 	}
@@ -229,7 +234,7 @@ func (l *Loop) patience() int64 {
 // publish shows others how far the loop is. A store costs a locked instruction, so only what
 // moved is stored.
 func (l *Loop) publish() {
-	show(&l.live.OK, l.tally.Warmup.OK+l.tally.Measured.OK)
+	show(&l.live.OK, l.replies)
 	show(&l.live.Open, uint64(l.open))
 	show(&l.live.Opened, l.tally.Opened)
 	show(&l.live.Failed, l.failed)
@@ -251,16 +256,19 @@ func (l *Loop) shutdown() error {
 		f := l.pop(l.waiting.head/int32(l.cfg.Pipeline), now)
 		p := l.part(f.due)
 		p.InFlight++
-		l.censor(p, f.kind, now-f.due)
+		l.censor(p, f.bin, now-f.due)
 	}
 	l.abandon(now)
+	for i := range l.tally.Steps {
+		l.tally.Measured.Add(&l.tally.Steps[i])
+	}
 	for i := range l.conns {
 		if l.conns[i].state != isClosed {
 			l.io.forget(int32(i))
 		}
 	}
+	l.live.Acked.Store(Ended)
 	l.open = 0
 	l.publish()
-	l.live.Acked.Store(math.MaxUint64) // nothing more is handed over: see LastInterval
 	return l.io.close()
 }

@@ -35,7 +35,7 @@ func (l *Loop) advance() {
 func (l *Loop) schedule(n uint64, due, now int64) {
 	p := l.part(due)
 	p.Scheduled++
-	if p == &l.tally.Measured {
+	if p != &l.tally.Warmup {
 		l.tally.Late.Record(now - due)
 	}
 	if l.cfg.Pinned {
@@ -53,7 +53,7 @@ func (l *Loop) schedule(n uint64, due, now int64) {
 	slot := l.free.pop()
 	l.conns[slot].listed = false
 	l.backlog.skip()
-	l.send(slot, n, due, now)
+	l.sendOrGiveUp(slot, n, due, now)
 	l.offer(slot)
 }
 
@@ -73,7 +73,7 @@ func (l *Loop) schedulePinned(n uint64, due, now int64) {
 	if c.next == n && l.room(c) {
 		c.next += uint64(l.cfg.Conns)
 		l.backlog.pending--
-		l.send(slot, n, due, now)
+		l.sendOrGiveUp(slot, n, due, now)
 		l.io.flush(slot)
 	}
 }
@@ -108,20 +108,20 @@ func (l *Loop) refill(slot int32, now int64) {
 			n := c.next
 			c.next += uint64(l.cfg.Conns)
 			l.backlog.pending--
-			l.sendLate(slot, n, l.backlog.at(n), now)
+			l.sendOrGiveUp(slot, n, l.backlog.at(n), now)
 		}
 	default:
 		for l.backlog.pending > 0 && l.room(c) {
 			n, due := l.backlog.take()
-			l.sendLate(slot, n, due, now)
+			l.sendOrGiveUp(slot, n, due, now)
 		}
 	}
 	l.offer(slot)
 }
 
-// sendLate sends a request that waited, unless its user has given up meanwhile.
-func (l *Loop) sendLate(slot int32, n uint64, due, now int64) {
-	if now-due > int64(l.cfg.Timeout) {
+// sendOrGiveUp sends a request, unless it waited for so long that its user has given up.
+func (l *Loop) sendOrGiveUp(slot int32, n uint64, due, now int64) {
+	if now-due > int64(l.cfg.Patience) {
 		l.giveUp(n, due, now)
 		return
 	}
@@ -133,7 +133,8 @@ func (l *Loop) send(slot int32, n uint64, due, now int64) {
 	c := &l.conns[slot]
 	i := slot*int32(l.cfg.Pipeline) + (c.head+c.inFlight)%int32(l.cfg.Pipeline)
 	l.stamp = now
-	l.flights[i] = flight{due: due, sent: now, kind: l.kind(n)}
+	kind := l.kind(n)
+	l.flights[i] = flight{due: due, sent: now, bin: l.bin(kind, due), kind: kind}
 	l.integrate(now)
 	l.inFlight++
 	c.inFlight++
@@ -143,7 +144,7 @@ func (l *Loop) send(slot int32, n uint64, due, now int64) {
 	p := l.part(due)
 	p.Sent++
 	if l.paced {
-		if p == &l.tally.Measured {
+		if p != &l.tally.Warmup {
 			l.tally.Lag.Record(now - due)
 			if now < l.end {
 				l.tally.WindowSent++
@@ -186,7 +187,20 @@ func (l *Loop) part(due int64) *Part {
 	if due < l.measure {
 		return &l.tally.Warmup
 	}
-	return &l.tally.Measured
+	return &l.tally.Steps[l.step(due)]
+}
+
+// step returns which step of the measured part a time belongs to. The last one has the rest.
+func (l *Loop) step(at int64) int {
+	if l.cfg.Steps == 1 {
+		return 0
+	}
+	return min(max(int((at-l.measure)/int64(l.cfg.StepEach)), 0), l.cfg.Steps-1)
+}
+
+// bin returns the histogram that a request belongs to.
+func (l *Loop) bin(kind uint8, due int64) uint16 {
+	return uint16(Bin(l.step(due), int(kind), l.cfg.Kinds))
 }
 
 // giveUp counts a request that was due and was never sent. Its user waited at least this long:
@@ -194,7 +208,7 @@ func (l *Loop) part(due int64) *Part {
 func (l *Loop) giveUp(n uint64, due, now int64) {
 	p := l.part(due)
 	p.Unsent++
-	l.censor(p, l.kind(n), now-due)
+	l.censor(p, l.bin(l.kind(n), due), now-due)
 }
 
 // abandon gives up every request that is due and unsent when the run is over.
@@ -223,11 +237,11 @@ func (l *Loop) abandon(now int64) {
 }
 
 // censor records a sample that is only a lower bound.
-func (l *Loop) censor(p *Part, kind uint8, ns int64) {
-	if p != &l.tally.Measured {
+func (l *Loop) censor(p *Part, bin uint16, ns int64) {
+	if p == &l.tally.Warmup {
 		return
 	}
-	l.tally.Response[kind].Record(ns)
+	l.tally.Response[bin].Record(ns)
 	l.tally.Censored++
 	l.tally.CensoredMin = min(l.tally.CensoredMin, ns)
 }
@@ -247,14 +261,15 @@ func (l *Loop) finish(slot int32, o wire.Outcome, now int64) {
 	}
 	l.lastGood = now
 	p.OK++
+	l.replies++
 	response := now - f.due
 	if l.measure <= now && now < l.end {
-		l.tally.WindowOK++
+		l.tally.Steps[l.step(now)].Window++
 	}
-	if p == &l.tally.Measured {
-		l.tally.Service[f.kind].Record(now - f.sent)
+	if p != &l.tally.Warmup {
+		l.tally.Service[f.bin].Record(now - f.sent)
 		if l.paced {
-			l.tally.Response[f.kind].Record(response)
+			l.tally.Response[f.bin].Record(response)
 		}
 	}
 	l.current.OK++

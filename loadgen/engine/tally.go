@@ -13,6 +13,8 @@ import (
 type Part struct {
 	Scheduled, Sent, OK, Unsent, Timeouts, InFlight uint64
 	Failed                                          [wire.Outcomes]uint64
+
+	Window uint64 // verified replies received in this part, whenever sent
 }
 
 // Add sums the parts of several loops.
@@ -23,6 +25,7 @@ func (p *Part) Add(o *Part) {
 	p.Unsent += o.Unsent
 	p.Timeouts += o.Timeouts
 	p.InFlight += o.InFlight
+	p.Window += o.Window
 	for i, n := range o.Failed {
 		p.Failed[i] += n
 	}
@@ -39,8 +42,9 @@ func (p *Part) Failures() uint64 {
 
 // Tally is everything a loop counts. It is read when the loop has ended.
 type Tally struct {
-	Warmup, Measured  Part
-	WindowOK          uint64 // verified replies received in the measured part, whenever sent
+	Warmup            Part
+	Steps             []Part // of the measured part: one, or as many as there are offered rates
+	Measured          Part   // their sum, when the loop has ended
 	WindowSent        uint64 // requests due in the measured part and sent in it
 	WindowIn          uint64 // bytes received in the measured part
 	WindowOut         uint64 // bytes written in the measured part
@@ -51,8 +55,8 @@ type Tally struct {
 	Peak                 int
 	ConnFailed           [conns.Failures]uint64
 
-	// Histograms of the measured part, by kind of request where it matters. Censored samples,
-	// which are lower bounds, are in Response too.
+	// Histograms of the measured part; Response and Service by step and, within it, by kind of
+	// request: see Bin. Censored samples, which are lower bounds, are in Response too.
 	Response, Service []*latency.Histogram
 	Lag               *latency.Histogram // intended to actual send
 	Late              *latency.Histogram // intended send to when this loop took notice: its own delay
@@ -61,14 +65,18 @@ type Tally struct {
 	CensoredMin       int64 // the smallest censored sample
 }
 
-func newTally(kinds int) *Tally {
+// Bin is the index of a histogram of Response or Service.
+func Bin(step, kind, kinds int) int { return step*kinds + kind }
+
+func newTally(steps, kinds int) *Tally {
 	t := &Tally{
+		Steps:       make([]Part, steps),
 		Lag:         latency.New(latency.Exact),
 		Late:        latency.New(latency.Exact),
 		Connect:     latency.New(latency.Exact),
 		CensoredMin: math.MaxInt64,
 	}
-	for range kinds {
+	for range steps * kinds {
 		t.Response = append(t.Response, latency.New(latency.Exact))
 		t.Service = append(t.Service, latency.New(latency.Exact))
 	}
@@ -79,7 +87,9 @@ func newTally(kinds int) *Tally {
 func (t *Tally) Add(o *Tally) {
 	t.Warmup.Add(&o.Warmup)
 	t.Measured.Add(&o.Measured)
-	t.WindowOK += o.WindowOK
+	for i := range t.Steps {
+		t.Steps[i].Add(&o.Steps[i])
+	}
 	t.WindowSent += o.WindowSent
 	t.WindowIn += o.WindowIn
 	t.WindowOut += o.WindowOut
@@ -106,7 +116,6 @@ func (t *Tally) Add(o *Tally) {
 // Interval is what a loop counted since the interval before.
 type Interval struct {
 	OK, Errors, Opened uint64
-	Open               int
 	MaxLag             int64
 	Response           *latency.Histogram // coarse
 }
@@ -119,7 +128,6 @@ func (i *Interval) Add(o *Interval) {
 	i.OK += o.OK
 	i.Errors += o.Errors
 	i.Opened += o.Opened
-	i.Open += o.Open
 	i.MaxLag = max(i.MaxLag, o.MaxLag)
 	i.Response.Merge(o.Response)
 }

@@ -128,6 +128,14 @@ func (h *Histogram) StdDev() float64 {
 	return math.Sqrt(squares / float64(h.n))
 }
 
+// Above returns how many samples were longer than ns, as far as buckets tell them apart.
+func (h *Histogram) Above(ns int64) (n uint64) {
+	for _, c := range h.counts[h.bucket(uint64(min(max(ns, 0), 1<<maxBits-1)))+1:] {
+		n += c
+	}
+	return n
+}
+
 // Quantile returns the value below or at which the share q of the samples lies (nearest rank);
 // 0 without samples. The largest sample is returned exactly.
 func (h *Histogram) Quantile(q float64) int64 {

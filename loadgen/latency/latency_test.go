@@ -237,3 +237,15 @@ func BenchmarkRecordHdrHistogram(b *testing.B) {
 		_ = h.RecordValue(50_000 + v&0xffff)
 	}
 }
+
+func TestAboveCountsWhatIsLonger(t *testing.T) {
+	h := New(Exact)
+	for _, ns := range []int64{0, 1000, 2000, 1_000_000, 2_000_000, 1 << 50} {
+		h.Record(ns)
+	}
+	for ns, want := range map[int64]uint64{-5: 5, 0: 5, 999: 5, 1000: 4, 1_000_000: 2, 3_000_000: 1, 1 << 60: 0} {
+		if got := h.Above(ns); got != want {
+			t.Errorf("%d samples above %d ns, want %d", got, ns, want)
+		}
+	}
+}

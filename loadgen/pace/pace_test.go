@@ -99,7 +99,7 @@ func TestRampDownToZeroEnds(t *testing.T) {
 
 func TestStepsKeepEachRate(t *testing.T) {
 	rates := []float64{100, 0, 2000, 500}
-	s := Even(Steps(time.Second, rates...), Share{})
+	s := Even(Steps(0, time.Second, rates...), Share{})
 	counts := make([]float64, len(rates))
 	for n := uint64(0); due(t, s, n) < 4*time.Second; n++ {
 		counts[due(t, s, n)/time.Second]++
@@ -125,7 +125,7 @@ func TestWhenInvertsDue(t *testing.T) {
 		"constant": Constant(1234),
 		"ramp":     Ramp(10, 5000, 3*time.Second),
 		"down":     Ramp(5000, 10, 3*time.Second),
-		"steps":    Steps(500*time.Millisecond, 100, 4000, 20),
+		"steps":    Steps(300*time.Millisecond, 500*time.Millisecond, 100, 4000, 20),
 	}
 	for name, p := range profiles {
 		t.Run(name, func(t *testing.T) {

@@ -31,11 +31,15 @@ func Ramp(from, to float64, over time.Duration) Profile {
 	return Profile{}.then(from, to, over).then(to, to, 0)
 }
 
-// Steps holds each rate for a while, and the last one for ever.
-func Steps(each time.Duration, rates ...float64) Profile {
+// Steps holds each rate for a while, the first one by lead longer, and the last one for ever.
+func Steps(lead, each time.Duration, rates ...float64) Profile {
 	var p Profile
-	for _, r := range rates {
-		p = p.then(r, r, each)
+	for i, r := range rates {
+		hold := each
+		if i == 0 {
+			hold += lead
+		}
+		p = p.then(r, r, hold)
 	}
 	return p
 }
