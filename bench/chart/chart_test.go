@@ -105,12 +105,12 @@ func TestFamilyShowsWhoScans(t *testing.T) {
 	set := invented(topics())
 	groups := familyOf(set, "echo")
 	for _, g := range cells.AtIdle(groups, 9900) {
-		growth := againstFewest(groups, g, cells.Norm())
+		growth := cells.AgainstFewest(groups, g, cells.Norm())
 		if scans := g.Cell.Model == "thread"; (growth.Value > 2) != scans {
 			t.Errorf("%s: with idle connections a request costs %.2f of what it does without", g.Cell.Model, growth.Value)
 		}
 	}
-	if own := againstFewest(groups, cells.AtIdle(groups, 0)[0], cells.Norm()); own.Value != 1 {
+	if own := cells.AgainstFewest(groups, cells.AtIdle(groups, 0)[0], cells.Norm()); own.Value != 1 {
 		t.Errorf("without idle connections the ratio to itself is %v", own.Value)
 	}
 }

@@ -17,7 +17,7 @@ func family(set *cells.Set, proto string) (Chart, bool) {
 	}
 	m := cells.Norm()
 	absolute := seriesOf(set, groups, byHeld, func(g *cells.Group) stats.Interval { return g.Median(m) })
-	growth := seriesOf(set, groups, byHeld, func(g *cells.Group) stats.Interval { return againstFewest(groups, g, m) })
+	growth := seriesOf(set, groups, byHeld, func(g *cells.Group) stats.Interval { return cells.AgainstFewest(groups, g, m) })
 	if len(absolute) == 0 {
 		return Chart{}, false
 	}
@@ -53,20 +53,6 @@ func familyOf(set *cells.Set, proto string) []*cells.Group {
 		return nil
 	}
 	return groups
-}
-
-// againstFewest is the ratio of a group to the group of its model that holds fewest connections.
-func againstFewest(groups []*cells.Group, g *cells.Group, m cells.Metric) stats.Interval {
-	own := cells.OfModel(groups, g.Cell.Model)
-	least := slices.MinFunc(own, func(a, b *cells.Group) int { return a.Held() - b.Held() })
-	switch {
-	case len(least.Values(m)) == 0:
-		return stats.Interval{}
-	case g == least:
-		return stats.Interval{Value: 1, Lo: 1, Hi: 1, N: 1}
-	}
-	ranking := stats.Rank([]stats.Arm{g.Arm(m), least.Arm(m)}, stats.Rule{Lower: m.Lower})
-	return ranking.Pairs[0].Ratio
 }
 
 func byHeld(g *cells.Group) float64 { return float64(g.Held()) }

@@ -30,7 +30,11 @@ func TestCommittedReportIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Skipf("the run of the report is not here: %v", err)
 	}
-	opt := Options{ChartDir: filepath.Join(root, "results", "charts"), ReportPath: path}.withDefaults()
+	results := filepath.Join(root, "results")
+	opt := Options{
+		ChartDir: filepath.Join(results, "charts"), ReportPath: path,
+		FamilyDir: filepath.Join(results, familyProfile), HandlersDir: filepath.Join(results, handlersProfile),
+	}.withDefaults()
 	again, err := newView(run, opt).compose(opt, path, template, sections())
 	if err != nil {
 		t.Fatal(err)

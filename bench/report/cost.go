@@ -43,13 +43,40 @@ func (v view) costTable(groups []*cells.Group) Titled {
 	}
 }
 
-// resources shows what a request and a connection cost; the figures stand in the boards.
+// resources shows what a request and a connection cost; the figures of requests stand in the
+// boards, those of memory here.
 func (v view) resources() string {
-	text := join(v.pictures(chart.CPU), v.pictures(chart.Syscalls), v.pictures(chart.Memory))
+	parts := []string{v.pictures(chart.CPU), v.pictures(chart.Syscalls), v.pictures(chart.Memory)}
+	for _, proto := range v.set.Protos() {
+		if _, groups := v.set.MostHeld(proto, cells.UserMemory()); len(groups) > 0 {
+			parts = append(parts, memoryTable(groups).Markdown())
+		}
+	}
+	text := join(parts...)
 	if text == "\n" {
 		return notMeasured("CPU time, system calls or memory")
 	}
 	return text
+}
+
+// memoryTable tells the memory of a connection from what connections share, and the process's
+// from the kernel's.
+func memoryTable(groups []*cells.Group) Titled {
+	user := cells.UserMemory()
+	t := table.New("<model", "user memory per idle connection", "kernel, both ends", "of it stacks and page tables",
+		"user memory before the first connection", "user memory that load adds", "threads", "blocks")
+	for _, g := range inRank(groups, user).groups {
+		t.Add(g.Cell.Model, median(g, user), median(g, cells.KernelMemory()), plain(g, cells.StackMemory()),
+			plain(g, cells.BaseMemory()), plain(g, cells.LoadMemory()), plain(g, cells.Threads()), blocks(g))
+	}
+	return Titled{
+		Title: fmt.Sprintf("Memory with %s: %s", cells.Connections(groups[0].Held()), cells.ProtoName(groups[0].Cell.Proto)),
+		Table: t.Trim(none),
+		Notes: []string{"Median over blocks [interval], least user memory first. Kernel memory is the machine's, so " +
+			"the generator's end of every connection is in it: about half of what is no stack. What connections " +
+			"share (a pool of buffers, the read buffer of a loop) is in the last two columns of bytes, which are " +
+			"totals and not per connection: set up at the start, or touched first under load."},
+	}
 }
 
 // Summary is the answer in one table: every model against the baseline, in what people ask

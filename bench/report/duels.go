@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"iomodels/bench/report/table"
 	"iomodels/bench/stats"
@@ -34,7 +35,9 @@ type duelLine struct {
 	Total  stats.Interval `json:"total"`
 	Rate   stats.Interval `json:"rate"`
 	Must   float64        `json:"must"`
+	Goal   float64        `json:"goal"`
 	Judged string         `json:"judged"`
+	Commit string         `json:"commit"`
 }
 
 // duels tabulates the duels stored with the run: two servers on one CPU in alternating
@@ -48,28 +51,73 @@ func (v view) duels() string {
 	if err != nil {
 		return fmt.Sprintf("The duels of this run cannot be read: %v.\n", errors.Unwrap(err)) // without the path
 	}
-	t := table.New("<A against B", "<load", "rounds", "norm A / B", "total CPU A / B", "server CPU A / B",
-		"req/s A / B", "<must hold")
-	var bad []string
+	claims := table.New("<A against B", "<load", "rounds", "<judged by", "ratio A / B", "total CPU A / B",
+		"norm A / B", "server CPU A / B", "req/s A / B", "must", "<held", "goal", "<reached")
+	features := table.New("<without", "<load", "rounds", "norm", "server CPU", "total CPU", "req/s")
+	var bad, commits []string
 	for i, line := range bytes.Split(bytes.TrimSpace(data), []byte("\n")) {
 		var d duelLine
 		if err := json.Unmarshal(line, &d); err != nil {
 			bad = append(bad, fmt.Sprintf("%s:%d cannot be read: %v.", DuelsFile, i+1, err))
 			continue
 		}
-		ratio := cells.Ratio.Interval
-		t.Add(d.A.Name+" / "+d.B.Name, d.load(), fmt.Sprint(d.Rounds), ratio(d.Norm), ratio(d.Total),
-			ratio(d.Plain), ratio(d.Rate), d.held())
+		if d.Commit != "" {
+			commits = addOnce(commits, d.Commit)
+		}
+		rounds := fmt.Sprint(d.Rounds)
+		if feature, ok := strings.CutPrefix(d.B.Name, d.A.Name+":-"); ok {
+			features.Add(d.A.Name+" without "+feature, d.load(), rounds, ratio(inverse(d.Norm)), ratio(inverse(d.Plain)),
+				ratio(inverse(d.Total)), ratio(inverse(d.Rate)))
+			continue
+		}
+		judged := d.judged()
+		claims.Add(d.A.Name+" / "+d.B.Name, d.load(), rounds, judged.name, ratio(judged.iv), ratio(d.Total), ratio(d.Norm),
+			ratio(d.Plain), ratio(d.Rate), judged.limit(d.Must), judged.word(d.Must, "held", "missed"),
+			judged.limit(d.Goal), judged.word(d.Goal, "reached", "missed"))
 	}
-	note := "Below one, A is cheaper (for requests per second: slower). The line of a model against itself is " +
-		"the noise floor of all others. " + cells.Norm().Definition
-	return join(t.Markdown(), note, join(bad...))
+	return join(duelTables(claims, features, commits), join(bad...))
+}
+
+// duelTables writes the tables with the words below them.
+func duelTables(claims, features *table.Table, commits []string) string {
+	var parts []string
+	if !claims.Empty() {
+		parts = append(parts, claims.Trim().Markdown(), "Below one, A is cheaper (for requests per second: slower). "+
+			"Held and reached are said of the estimate; its interval stands beside it. The line of a model against "+
+			"itself is the noise floor of all others. "+cells.Norm().Definition)
+	}
+	if !features.Empty() {
+		parts = append(parts, "### What each io_uring feature is worth\n\n"+features.Markdown(), "Each ratio is the model "+
+			"without one feature over the model with all of them, in the same slices: 1.10 means that the feature "+
+			"saves a tenth. Features need each other, so the ratios do not multiply.")
+	}
+	if len(commits) > 0 {
+		parts = append(parts, "Measured at commit "+strings.Join(commits, ", ")+".")
+	}
+	return join(parts...)
+}
+
+// ratio writes a ratio to the thousandth: duels resolve less than the hundredth of other tables.
+func ratio(iv stats.Interval) string {
+	if !iv.OK() {
+		return none
+	}
+	return fmt.Sprintf("%.3f [%.3f–%.3f]", iv.Value, iv.Lo, iv.Hi)
+}
+
+// inverse is B / A for A / B.
+func inverse(iv stats.Interval) stats.Interval {
+	if iv.Value <= 0 || iv.Lo <= 0 {
+		return stats.Interval{}
+	}
+	iv.Value, iv.Lo, iv.Hi = 1/iv.Value, 1/iv.Hi, 1/iv.Lo
+	return iv
 }
 
 // load says what both sides were asked to do.
 func (d duelLine) load() string {
 	l := d.Load
-	text := fmt.Sprintf("%s, %s connections", cells.ProtoName(l.Proto), cells.Count.Tick(float64(l.Conns)))
+	text := cells.ProtoName(l.Proto) + ", " + cells.Connections(l.Conns)
 	for _, part := range []struct {
 		show bool
 		text string
@@ -87,18 +135,44 @@ func (d duelLine) load() string {
 	return text
 }
 
-// held says what the pair promises and whether it kept it.
-func (d duelLine) held() string {
-	if d.Must == 0 {
-		return ""
-	}
-	what, sign, kept := "norm", "≤", d.Norm.Value <= d.Must
+// judged is the ratio that the limits of a duel are about.
+type judged struct {
+	name, sign string
+	iv         stats.Interval
+	holds      func(limit float64) bool
+}
+
+func (d duelLine) judged() judged {
+	j := judged{name: "norm", sign: "≤", iv: d.Norm}
 	switch d.Judged {
 	case "plain":
-		what, kept = "server CPU", d.Plain.Value <= d.Must
+		j.name, j.iv = "server CPU", d.Plain
 	case "rate": // a rate is promised from below
-		what, sign, kept = "req/s", "≥", d.Rate.Value >= d.Must
+		j.name, j.sign, j.iv = "req/s", "≥", d.Rate
 	}
-	return fmt.Sprintf("%s %s %s: %s", what, sign, cells.Ratio.Format(d.Must),
-		map[bool]string{true: "held", false: "missed"}[kept])
+	j.holds = func(limit float64) bool {
+		if j.sign == "≥" {
+			return j.iv.Value >= limit
+		}
+		return j.iv.Value <= limit
+	}
+	return j
+}
+
+// limit writes a limit; a pair without one promises nothing.
+func (j judged) limit(limit float64) string {
+	if limit == 0 {
+		return ""
+	}
+	return j.sign + " " + cells.Ratio.Format(limit)
+}
+
+func (j judged) word(limit float64, kept, missed string) string {
+	switch {
+	case limit == 0:
+		return ""
+	case j.holds(limit):
+		return kept
+	}
+	return missed
 }

@@ -42,11 +42,16 @@ type Options struct {
 	ReportPath string // "": REPORT.md; made from the template if it does not exist
 	ReadmePath string // "": no README is touched; it must exist, and have the marker "readme"
 	Baseline   string // model that ratios refer to; "": goroutine
+	// The runs of the profiles with these names, for sections of their own; "": results/family and
+	// results/handlers. One that does not exist leaves its section to say how to measure it.
+	FamilyDir, HandlersDir string
 }
 
 func (o Options) withDefaults() Options {
 	o.ChartDir = cmp.Or(o.ChartDir, filepath.Join("results", "charts"))
 	o.ReportPath = cmp.Or(o.ReportPath, "REPORT.md")
+	o.FamilyDir = cmp.Or(o.FamilyDir, filepath.Join("results", familyProfile))
+	o.HandlersDir = cmp.Or(o.HandlersDir, filepath.Join("results", handlersProfile))
 	o.Baseline = cmp.Or(o.Baseline, cells.Baseline)
 	return o
 }
@@ -58,6 +63,8 @@ type view struct {
 	charts []chart.Chart
 	links  string // from the page to the charts
 	runDir string // the run's folder as the page should name it
+
+	family, handlers topic
 }
 
 // Render draws all charts of the run into opt.ChartDir, beside them the CSV, and rewrites the
@@ -93,7 +100,14 @@ func Render(run *record.Run, opt Options) error {
 
 func newView(run *record.Run, opt Options) view {
 	set := cells.New(run.Env, run.Records, opt.Baseline)
-	return view{run: run, set: set, charts: chart.All(set)}
+	v := view{
+		run: run, set: set, charts: chart.All(set),
+		family:   openTopic(run, familyProfile, opt.FamilyDir, opt.Baseline),
+		handlers: openTopic(run, handlersProfile, opt.HandlersDir, opt.Baseline),
+	}
+	v.charts = append(v.charts, v.family.charts(v.charts, chart.Family, chart.FamilyMemory)...)
+	v.charts = append(v.charts, v.handlers.charts(v.charts, chart.Blocking, chart.Idlers, chart.HandlerTime)...)
+	return v
 }
 
 // writeCharts paints the charts and removes those of an earlier run that this one lacks: a

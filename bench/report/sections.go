@@ -29,6 +29,8 @@ func sections() []section {
 		{"latency", view.latency},
 		{"short", view.short},
 		{"resources", view.resources},
+		{"family", view.familySection},
+		{"handlers", view.handlersSection},
 		{"other", view.other},
 		{"models", view.models},
 		{"limits", view.limits},

@@ -29,6 +29,8 @@ func (a *app) reportCommand() *cobra.Command {
 	f.StringVar(&opt.ChartDir, "charts", filepath.Join("results", "charts"), "`folder` for the pictures")
 	f.StringVar(&opt.ReportPath, "report", "REPORT.md", "`file` whose generated parts are rewritten")
 	f.StringVar(&opt.ReadmePath, "readme", "", "`file` whose part \"readme\" is rewritten, too")
+	f.StringVar(&opt.FamilyDir, "family", filepath.Join("results", "family"), "`run` of profile family, for its section")
+	f.StringVar(&opt.HandlersDir, "handlers", filepath.Join("results", "handlers"), "`run` of profile handlers")
 	f.StringVar(&opt.Baseline, "baseline", "", "`model` that ratios refer to (default goroutine)")
 	return cmd
 }

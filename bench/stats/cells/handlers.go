@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"iomodels/bench/record"
+	"iomodels/bench/stats"
 	"iomodels/loadgen"
 )
 
@@ -52,6 +53,21 @@ func Slowest() Metric {
 			return float64(r.Load.Response.Max) / 1e9, r.Load.Response.Count > 0
 		},
 	}
+}
+
+// AgainstFewest is the ratio of a group to that of groups which has the same model and holds fewest
+// connections, block by block: what the others cost.
+func AgainstFewest(groups []*Group, g *Group, m Metric) stats.Interval {
+	own := OfModel(groups, g.Cell.Model)
+	least := slices.MinFunc(own, func(a, b *Group) int { return a.Held() - b.Held() })
+	switch {
+	case len(least.Values(m)) == 0 || len(g.Values(m)) == 0:
+		return stats.Interval{}
+	case g == least:
+		return stats.Interval{Value: 1, Lo: 1, Hi: 1, N: 1}
+	}
+	ranking := stats.Rank([]stats.Arm{g.Arm(m), least.Arm(m)}, stats.Rule{Lower: m.Lower})
+	return ranking.Pairs[0].Ratio
 }
 
 // Workload returns the groups of a workload, of all scenarios, in the order of the set.

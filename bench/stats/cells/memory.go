@@ -41,6 +41,15 @@ func KernelMemory() Metric {
 	}
 }
 
+// StackMemory is the part of KernelMemory that threads cost.
+func StackMemory() Metric {
+	return Metric{
+		Name: "kernel stack B/conn", Unit: Bytes, Per: "per idle connection", Lower: true,
+		Definition: "The part of kernel B/conn that threads cost: their kernel stacks, and page tables.",
+		Of:         perConnection(func(u record.Usage) (int64, bool) { return u.StackIdle, u.StackIdle > 0 }),
+	}
+}
+
 // BaseMemory is the server's own memory before the first connection.
 func BaseMemory() Metric {
 	return Metric{
