@@ -11,10 +11,8 @@ import (
 func Text(server string, outcomes []Outcome, all bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", server)
-	sorted := slices.Clone(outcomes)
-	slices.SortStableFunc(sorted, func(x, y Outcome) int { return compareSections(x.Vector.Section, y.Vector.Section) })
 	section := ""
-	for _, o := range sorted {
+	for _, o := range bySection(outcomes) {
 		if o.Passed && !all {
 			continue
 		}
@@ -44,8 +42,13 @@ func word(o Outcome) string {
 	return "FAIL"
 }
 
-// Score counts outcomes. Must is how many of the failed cases are a MUST of the RFC.
-type Score struct{ Passed, Failed, Allowed, Must int }
+// Score counts outcomes.
+type Score struct {
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Allowed int `json:"allowed"` // of those passed: by another answer that the RFC allows
+	Must    int `json:"must"`    // of those failed
+}
 
 // Sum counts.
 func Sum(outcomes []Outcome) Score {
