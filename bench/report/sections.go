@@ -33,6 +33,7 @@ func sections() []section {
 		{"handlers", view.handlersSection},
 		{"other", view.other},
 		{"models", view.models},
+		{"conformance", view.conformance},
 		{"limits", view.limits},
 		{"trouble", view.trouble},
 		{"glossary", view.glossary},
