@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"iomodels/loadgen/conns"
 	"iomodels/loadgen/engine"
 )
 
@@ -18,14 +17,18 @@ type run struct {
 	opt     RunOptions
 	clock   engine.Clock
 	control engine.Control
+	share   *portion // what other processes must agree on; nil: there are none
+	conns   int      // connections of this process
 	loops   []*engine.Loop
 	ended   chan error // one per loop
 	running int
 	failure error // of a loop, or of the conductor
 	timer   *time.Timer
 
-	began      int64        // CLOCK_MONOTONIC at the start of the run
-	kernel     conns.Kernel // then
+	began      int64 // CLOCK_MONOTONIC at the start of the run
+	before     sight // of the machine, then
+	whenOpen   sight // and when all connections were open
+	allOpen    int64 // CLOCK_MONOTONIC then; 0: never
 	phase      string
 	lastCut    int64 // end of the last tick
 	nextTick   int64
@@ -33,6 +36,7 @@ type run struct {
 	open       uint64           // connections open at the end of the last interval
 	intervals  []Interval
 	from, to   usage  // at the edges of the measured part
+	loaded     sight  // of the machine, at its end
 	failedThen uint64 // failed connects when a connection was last open
 
 	short     bool   // not all connections could be opened
@@ -69,10 +73,8 @@ func (r *run) conduct(ctx context.Context) {
 		return
 	}
 	r.announce(PhaseConnected)
-	r.await(ctx, r.clock.Now()+int64(r.plan.Settle), nil)
-
+	start := r.settle(ctx)
 	r.held, _, _ = r.count()
-	start := r.clock.Now() + headStart
 	measure := start + int64(r.plan.Warmup)
 	end := measure + int64(r.plan.Duration)
 	r.control.Measure.Store(measure)
@@ -89,6 +91,17 @@ func (r *run) conduct(ctx context.Context) {
 	r.announce(PhaseDone)
 }
 
+// settle lets the connections be for a while, and returns when the load begins. A process that
+// carries a share of it is told when.
+func (r *run) settle(ctx context.Context) (start int64) {
+	if r.share == nil {
+		r.await(ctx, r.clock.Now()+int64(r.plan.Settle), nil)
+		return r.clock.Now() + headStart
+	}
+	r.await(ctx, math.MaxInt64, func() bool { return r.share.start.Load() != 0 })
+	return max(r.share.start.Load(), r.clock.Now()) // zero if there is no point in beginning
+}
+
 // enter waits for the beginning of a phase, unless the run has to end before.
 func (r *run) enter(ctx context.Context, at int64, phase string) {
 	r.await(ctx, at, nil)
@@ -101,6 +114,7 @@ func (r *run) enter(ctx context.Context, at int64, phase string) {
 		r.from = r.usage()
 	case PhaseDrain:
 		r.to = r.usage()
+		r.loaded, _ = look() // what cannot be read stays zero, here as in usage
 	}
 	r.cut(true)
 	r.phase = phase
@@ -109,20 +123,22 @@ func (r *run) enter(ctx context.Context, at int64, phase string) {
 
 // announce tells the caller that a phase begins.
 func (r *run) announce(phase string) {
-	if r.opt.Phase == nil {
-		return
-	}
 	e := PhaseEvent{Phase: phase, AtNS: r.clock.Now()}
 	for _, l := range r.loops {
 		e.OK += l.Live().OK.Load()
 	}
-	r.opt.Phase(e)
+	if r.share != nil {
+		r.share.phase(e)
+	}
+	if r.opt.Phase != nil {
+		r.opt.Phase(e)
+	}
 }
 
 // connect waits until every connection is open. If a server takes only some of them, the run
 // goes on with those, and is marked.
 func (r *run) connect(ctx context.Context) {
-	target := uint64(r.plan.Conns + r.plan.Idle)
+	target := uint64(r.conns)
 	patience := max(int64(2*time.Second), int64(r.plan.Timeout))
 	if r.plan.RampPerS > 0 {
 		patience += int64(2 / r.plan.RampPerS * 1e9)
@@ -139,9 +155,12 @@ func (r *run) connect(ctx context.Context) {
 		r.short = now-progress > patience
 		return open >= target || r.short
 	})
-	if _, opened, _ := r.count(); opened == 0 && r.short {
-		r.gone = true
+	open, opened, _ := r.count()
+	r.gone = r.gone || opened == 0 && r.short
+	if open >= target {
+		r.allOpen = r.clock.Now()
 	}
+	r.whenOpen, _ = look()
 }
 
 // await lets time pass until at, or until done says so, or until there is no point in going on.

@@ -27,7 +27,8 @@ type Plan struct {
 	Conns  int    `json:"conns"`          // active connections, over all loops
 	Idle   int    `json:"idle"`           // further connections that are held and say nothing
 	Size   int    `json:"size"`           // bytes per echo message, or per POST body
-	Loops  int    `json:"loops"`          // event loops, each a locked OS thread
+	Loops  int    `json:"loops"`          // event loops of a process, each a locked OS thread
+	Procs  int    `json:"procs"`          // processes that share the load; 0: as descriptors demand
 	Engine string `json:"engine"`         // epoll or uring
 	Seed   uint64 `json:"seed"`           // of every random choice
 
@@ -73,6 +74,7 @@ type Summary struct {
 	Totals      Totals      `json:"totals"`  // whole run, to be held against the server's own counts
 	Little      Little      `json:"little"`  // does the bookkeeping agree with itself?
 	Network     Network     `json:"network"` // what the kernel counted, whole machine, whole run
+	Memory      Memory      `json:"memory"`  // what the connections took
 	Verdict     string      `json:"verdict"` // valid, suspect or invalid
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words
 	Cost        string      `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
@@ -99,6 +101,8 @@ type Requests struct {
 type Connections struct {
 	Target       int               `json:"target"` // active and idle ones
 	Opened       uint64            `json:"opened"`
+	Answered     uint64            `json:"answered"`       // of those, brought at least one verified reply
+	OpenS        float64           `json:"open_s"`         // from the first connect until all were open
 	Peak         int               `json:"peak"`           // open at once (several loops: sum of their peaks)
 	Failed       map[string]uint64 `json:"failed"`         // by class: refused, timeout, ports, ...
 	ClosedByPeer uint64            `json:"closed_by_peer"` // by FIN or RST, a request in flight or not
@@ -183,6 +187,17 @@ type Network struct {
 	ListenOverflows uint64 `json:"listen_overflows"` // connections that found the accept queue full
 	ListenDrops     uint64 `json:"listen_drops"`     // SYNs dropped at a listener, for any reason
 	TimeWait        uint64 `json:"time_wait"`        // sockets in TIME_WAIT when the run ended
+}
+
+// Memory is what the connections took. The kernel's part is the growth of its own objects (slab)
+// and of TCP's buffers: of the whole machine, so also of what others did meanwhile.
+type Memory struct {
+	KernelOpen   uint64  `json:"kernel_open_bytes"`   // when all connections were open and idle
+	KernelLoaded uint64  `json:"kernel_loaded_bytes"` // at the end of the measured part
+	Ends         int     `json:"ends"`                // of the connections, on this machine: both on loopback
+	PerEnd       float64 `json:"kernel_per_end"`      // KernelOpen; 0: too few connections to tell
+	Generator    uint64  `json:"generator_bytes"`     // resident, all processes, at the end of the measured part
+	PerConn      float64 `json:"generator_per_conn"`  // growth of the above since before the first connect
 }
 
 // Generator is what the run cost the generator itself, in the measured part: the basis of the

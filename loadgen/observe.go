@@ -97,6 +97,9 @@ func (r *run) record(now int64) {
 		OK: r.merged.OK, Errors: r.merged.Errors, Opened: r.merged.Opened, Open: int(open),
 		P50: r.merged.Response.Quantile(0.5), P99: r.merged.Response.Quantile(0.99), MaxLag: r.merged.MaxLag,
 	}
+	if r.share != nil {
+		r.share.interval(i, now, r.merged)
+	}
 	r.merged.Reset()
 	r.intervals = append(r.intervals, i)
 	if r.opt.Progress != nil {

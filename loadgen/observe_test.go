@@ -13,7 +13,7 @@ func TestTickWithoutAnswerGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := prepare(p, RunOptions{})
+	r, err := prepare(p, RunOptions{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestTickWithoutAnswerGoesOn(t *testing.T) {
 	if err := r.land(); err != nil {
 		t.Fatal(err)
 	}
-	s := r.summary()
+	s := r.summary(r.outcome())
 	var ok, opened uint64
 	last := 0.0
 	for i, tick := range s.Intervals {
@@ -54,7 +54,7 @@ func TestEdgeEndsATickWithoutAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := prepare(p, RunOptions{})
+	r, err := prepare(p, RunOptions{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ const (
 const (
 	maxPipeline = 1024
 	maxLoops    = 256
+	maxProcs    = 256
 	maxMessage  = 1 << 30
 	maxBins     = 64 // steps times kinds: each has histograms of its own
 )
@@ -103,7 +104,7 @@ func (p Plan) check() error {
 	}
 	for name, n := range map[string]float64{
 		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn),
-		"sources": float64(p.Sources), "rate": p.Rate, "ramp": p.RampPerS,
+		"sources": float64(p.Sources), "procs": float64(p.Procs), "rate": p.Rate, "ramp": p.RampPerS,
 		"warmup": p.Warmup.Seconds(), "settle": p.Settle.Seconds(),
 	} {
 		if !(n >= 0) {
@@ -130,6 +131,8 @@ func (p Plan) check() error {
 		return fmt.Errorf("--pipeline is %d: want %d or less", p.Pipeline, maxPipeline)
 	case p.Loops > min(maxLoops, p.Conns):
 		return fmt.Errorf("--loops is %d: want %d or less, and no more than --conns", p.Loops, maxLoops)
+	case p.Procs > maxProcs:
+		return fmt.Errorf("--procs is %d: want %d or less", p.Procs, maxProcs)
 	case p.Size > maxMessage:
 		return fmt.Errorf("--size is %d: want %d or less", p.Size, maxMessage)
 	case p.Spin != SpinAuto && p.Spin != SpinOn && p.Spin != SpinOff:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -25,6 +26,10 @@ type RunOptions struct {
 	Phase      func(PhaseEvent) // at the moment a phase begins
 	Progress   func(Interval)   // after each tick
 	Histograms func(Histograms) // once, at the end
+
+	// Share starts a process that calls Share on its standard streams: a plan that needs several
+	// processes needs it.
+	Share func() *exec.Cmd
 
 	mutant *mutant // breaks the generator on purpose, for a test of the self-test
 }
@@ -62,59 +67,52 @@ func Run(ctx context.Context, plan Plan, opt RunOptions) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	r, err := prepare(plan, opt)
+	if plan, err = plan.fit(); err != nil {
+		return Summary{}, err
+	}
+	if plan.Procs > 1 {
+		return spread(ctx, plan, opt)
+	}
+	r, err := prepare(plan, opt, nil)
 	if err != nil {
 		return Summary{}, err
 	}
-	defer quietRuntime(plan.Loops)()
+	o, err := r.carryOut(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	return r.summary(o), nil
+}
+
+// carryOut takes the run from its first connect to its end.
+func (r *run) carryOut(ctx context.Context) (*outcome, error) {
+	defer quietRuntime(r.plan.Loops)()
 	r.launch()
 	r.conduct(ctx)
 	if err := r.land(); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	return r.summary(), nil
+	return r.outcome(), nil
 }
 
-// spareDescriptors is what the program needs beside connections: standard streams, the poller,
-// one per loop and what the Go runtime opens.
-const spareDescriptors = 64
-
-// prepare builds everything a run needs, and refuses what must fail.
-func prepare(plan Plan, opt RunOptions) (*run, error) {
+// prepare builds everything a run needs, or a process's share of one: nil is the whole.
+func prepare(plan Plan, opt RunOptions, s *portion) (*run, error) {
 	target, err := conns.Resolve(plan.Addr)
 	if err != nil {
 		return nil, err
 	}
-	limits, err := conns.ReadLimits()
-	if err != nil {
-		return nil, err
+	r := &run{plan: plan, opt: opt, share: s, merged: engine.NewInterval()}
+	for i := range plan.Loops {
+		n, all := r.number(i), plan.allLoops()
+		r.conns += part(plan.Conns, n, all) + part(plan.Idle, n, all)
 	}
-	churn := plan.RequestsPerConn > 0
-	if plan.Sources > 0 && !target.Loopback() {
-		return nil, fmt.Errorf("--sources %d: source addresses 127.0.0.2... reach only 127.0.0.0/8, not %s",
-			plan.Sources, target.Name)
-	}
-	if plan.Sources == 0 && target.Loopback() {
-		plan.Sources = limits.SourcesFor(plan.Conns+plan.Idle, churn)
-	}
-	if plan.Sources > conns.MaxSources {
-		return nil, fmt.Errorf("--sources is %d: want %d or less", plan.Sources, conns.MaxSources)
-	}
-	need := conns.Need{
-		Conns: plan.Conns + plan.Idle, Spare: spareDescriptors + 4*plan.Loops,
-		Sources: plan.Sources, Churn: churn,
-	}
-	if err := limits.Check(need); err != nil {
-		return nil, err
-	}
-	if err := conns.PregrowFDs(need.Conns + need.Spare); err != nil {
+	if err := conns.PregrowFDs(r.conns + spareDescriptors + 4*plan.Loops); err != nil {
 		return nil, fmt.Errorf("grow the descriptor table: %w", err)
 	}
-	r := &run{plan: plan, opt: opt, merged: engine.NewInterval()}
 	if r.clock, err = engine.NewClock(); err != nil {
 		return nil, err
 	}
-	if r.kernel, err = conns.ReadKernel(); err != nil {
+	if r.before, err = look(); err != nil {
 		return nil, err
 	}
 	r.began = r.clock.Now()
@@ -139,20 +137,29 @@ func (r *run) addLoop(i int, target conns.Target) error {
 	if err != nil {
 		return err
 	}
-	share := pace.Share{Loop: i, Loops: p.Loops}
+	n, all := r.number(i), p.allLoops()
+	share := pace.Share{Loop: n, Loops: all}
 	r.loops = append(r.loops, engine.New(engine.Config{
 		Engine: p.Engine, Dialog: dialog, Schedule: r.opt.mutant.paced(p.schedule(share)),
-		Dialer:  conns.NewDialer(target, p.Sources, i*max(p.Sources/p.Loops, 1)),
-		Gate:    conns.NewGate(p.RampPerS/float64(p.Loops), r.began),
+		Dialer:  conns.NewDialer(target, p.Sources, n*max(p.Sources/all, 1)),
+		Gate:    conns.NewGate(p.RampPerS/float64(all), r.began),
 		Control: &r.control, Clock: r.clock,
-		Conns: part(p.Conns, i, p.Loops), Idle: part(p.Idle, i, p.Loops),
+		Conns: part(p.Conns, n, all), Idle: part(p.Idle, n, all),
 		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
 		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(), Patience: p.patience(),
 		Steps: p.steps(), StepEach: p.stepEach(),
 		Kinds: len(m.paths), Kind: m.chooser(p.Seed, share),
-		FirstID: uint32(i) << 20, Spin: p.spins(), ReplySize: p.replySize(m),
+		FirstID: uint32(n) << 20, Spin: p.spins(), ReplySize: p.replySize(m),
 	}))
 	return nil
+}
+
+// number is the number of loop i among the loops of all processes.
+func (r *run) number(i int) int {
+	if r.share == nil {
+		return i
+	}
+	return r.share.Proc*r.plan.Loops + i
 }
 
 // part is loop i's part of n things.
@@ -161,7 +168,7 @@ func part(n, i, loops int) int { return (n + loops - 1 - i) / loops }
 // backlog is how many due requests of one loop may wait: those that can become due before the
 // first of them times out, within reason.
 func (p Plan) backlog() int {
-	return int(min(max(p.peak()/float64(p.Loops)*p.Timeout.Seconds()*1.1, 1024), 1<<20))
+	return int(min(max(p.peak()/float64(p.allLoops())*p.Timeout.Seconds()*1.1, 1024), 1<<20))
 }
 
 // replySize is about how many bytes the longest reply has.
@@ -188,7 +195,7 @@ func (p Plan) spins() bool {
 		return false
 	}
 	var set unix.CPUSet
-	return unix.SchedGetaffinity(0, &set) == nil && set.Count() >= p.Loops+2
+	return unix.SchedGetaffinity(0, &set) == nil && set.Count() >= p.allLoops()+2
 }
 
 // memoryLimit is how far the heap may grow in a run before the collector starts after all.

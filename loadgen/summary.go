@@ -12,9 +12,35 @@ import (
 	"iomodels/loadgen/wire"
 )
 
-// summary puts the results of all loops together. The loops have ended.
-func (r *run) summary() Summary {
-	t := r.tally()
+// outcome is what a run came to, or a process's share of one. It travels between processes.
+type outcome struct {
+	Tally     *engine.Tally
+	Generator Generator // but for what is in Tally
+	Began     int64     // CLOCK_MONOTONIC at the first connect
+	AllOpen   int64     // when all connections were open; 0: never
+	Measure   int64     // when the measured part began
+	End       int64     // and when it ended
+	Held      uint64    // connections open when the load began
+	Short     bool      // not all connections could be opened
+	Gone      bool      // the server went away
+	Cancelled bool      // by the caller
+	Memory    uint64    // resident, at the end of the measured part
+	Growth    uint64    // of it, since before the first connect
+}
+
+// outcome puts the results of all loops together. The loops have ended.
+func (r *run) outcome() *outcome {
+	return &outcome{
+		Tally: r.tally(), Generator: r.generator(), Began: r.began, AllOpen: r.allOpen,
+		Measure: r.control.Measure.Load(), End: r.control.End.Load(), Held: r.held,
+		Short: r.short, Gone: r.gone, Cancelled: r.cancelled,
+		Memory: r.loaded.resident, Growth: max(r.loaded.resident, r.before.resident) - r.before.resident,
+	}
+}
+
+// summary describes an outcome, and judges it.
+func (r *run) summary(o *outcome) Summary {
+	t := o.Tally
 	s := Summary{
 		Plan:    r.plan,
 		BytesIn: t.WindowIn, BytesOut: t.WindowOut, WarmupOK: t.Warmup.OK, WindowOK: t.Measured.Window,
@@ -23,21 +49,24 @@ func (r *run) summary() Summary {
 		Connections: r.connections(t),
 		Intervals:   r.intervals,
 		Totals:      Totals{OK: t.Warmup.OK + t.Measured.OK, BytesIn: t.TotalIn, BytesOut: t.TotalOut},
-		Interrupted: r.cancelled,
+		Interrupted: o.Cancelled,
 	}
-	s.ElapsedS = max(float64(r.control.End.Load()-r.control.Measure.Load())/1e9, 0)
+	s.ElapsedS = max(float64(o.End-o.Measure)/1e9, 0)
 	s.RatePerS = perSecond(t.Measured.Window, s.ElapsedS)
 	s.Requests.Late = t.Lag.Above(int64(lateAfter))
+	s.Connections.OpenS = float64(max(o.AllOpen, o.Began)-o.Began) / 1e9
 	h := histograms(t, r.plan.open())
 	s.Response, s.Service = describe(h.Response), describe(h.Service)
 	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
 	s.Response.bound(t)
 	s.Kinds = r.kinds(t)
-	s.Network = r.network()
+	s.Network, s.Memory = r.network(), r.memory(o)
 	s.Little = little(t, h.Service, s.ElapsedS)
-	s.Generator = r.generator(t, s.ElapsedS)
+	s.Generator = o.Generator
+	s.Generator.LateP99, s.Generator.LateMax = t.Late.Quantile(0.99), t.Late.Max()
+	s.Generator.StartNS, s.Generator.EndNS = o.Measure, o.End
 	v := judge(facts{
-		Summary: s, inTime: t.WindowSent, short: r.short, held: r.held, gone: r.gone,
+		Summary: s, inTime: t.WindowSent, short: o.Short, held: o.Held, gone: o.Gone,
 		lossless: lossless(t), over: h.Response.Over() + h.Lag.Over(),
 	})
 	s.Verdict, s.Cost, s.Reasons = v.level, v.cost, v.reasons
@@ -136,7 +165,7 @@ func (r *run) network() Network {
 	if err != nil {
 		return Network{}
 	}
-	now = now.Since(r.kernel)
+	now = now.Since(r.before.kernel)
 	return Network{
 		SynRetransmits: now.SynRetransmits, ListenOverflows: now.ListenOverflows,
 		ListenDrops: now.ListenDrops, TimeWait: now.TimeWait,
@@ -158,7 +187,7 @@ func requests(p *engine.Part) Requests {
 
 func (r *run) connections(t *engine.Tally) Connections {
 	c := Connections{
-		Target: r.plan.Conns + r.plan.Idle, Opened: t.Opened, Peak: t.Peak,
+		Target: r.plan.Conns + r.plan.Idle, Opened: t.Opened, Answered: t.Answered, Peak: t.Peak,
 		Failed: map[string]uint64{}, ClosedByPeer: t.ClosedByPeer,
 	}
 	for class, n := range t.ConnFailed {
@@ -248,16 +277,15 @@ func little(t *engine.Tally, service *latency.Histogram, elapsed float64) Little
 	return l
 }
 
-func (r *run) generator(t *engine.Tally, elapsed float64) Generator {
+// generator is what the measured part cost this process.
+func (r *run) generator() Generator {
 	from, to := r.from, r.to
-	g := Generator{
+	cpu, delay := r.busiest()
+	elapsed := max(float64(r.control.End.Load()-r.control.Measure.Load())/1e9, 0)
+	return Generator{
 		CPUUserS: to.user - from.user, CPUSysS: to.sys - from.sys, CPUS: float64(to.cpu-from.cpu) / 1e9,
 		RunDelayS: float64(to.delay-from.delay) / 1e9, GCPauseS: (to.gcPause - from.gcPause).Seconds(),
 		StealS: to.steal - from.steal, GCs: uint32(to.gcs - from.gcs),
-		LateP99: t.Late.Quantile(0.99), LateMax: t.Late.Max(),
-		StartNS: r.control.Measure.Load(), EndNS: r.control.End.Load(),
+		LoopCPUPct: percent(float64(cpu)/1e9, elapsed), RunDelayPct: percent(float64(delay)/1e9, elapsed),
 	}
-	cpu, delay := r.busiest()
-	g.LoopCPUPct, g.RunDelayPct = percent(float64(cpu)/1e9, elapsed), percent(float64(delay)/1e9, elapsed)
-	return g
 }

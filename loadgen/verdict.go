@@ -178,7 +178,7 @@ func (v *verdict) schedule(f facts) {
 	}
 	profile := f.Plan.profile()
 	want := profile.Due(f.Plan.Warmup+f.Plan.Duration) - profile.Due(f.Plan.Warmup)
-	slack := float64(max(burst, 1) + f.Plan.Loops)
+	slack := float64(max(burst, 1) + f.Plan.allLoops())
 	v.invalid(math.Abs(float64(f.Requests.Scheduled)-want) > slack,
 		"%d requests became due, the plan has %.0f", f.Requests.Scheduled, want)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -14,9 +15,12 @@ import (
 // Need is what a plan asks of the machine.
 type Need struct {
 	Conns   int  // connections open at once, idle ones included
-	Spare   int  // descriptors for everything else
+	Procs   int  // processes that share them
+	Spare   int  // descriptors of each for everything else
 	Sources int  // source addresses; 0: the kernel's choice, one
 	Churn   bool // connections are replaced all the time
+	Both    bool // the server is on this machine: both ends of a connection are
+	Salvo   int  // connects that may be begun before the server accepts one
 }
 
 // Limits is what the machine grants.
@@ -26,6 +30,10 @@ type Limits struct {
 	PortHigh      int
 	ConntrackMax  int // connections the firewall tracks; 0: it tracks none
 	ConntrackUsed int
+	FilesMax      int // descriptors of the whole system
+	FilesUsed     int
+	Available     uint64 // bytes of memory that can be had without swapping; 0: unknown
+	Somaxconn     int    // the longest accept queue a server here can ask for; 0: unknown
 }
 
 // ReadLimits asks the kernel. It raises the soft limit on descriptors to the hard one first.
@@ -49,19 +57,23 @@ func ReadLimits() (Limits, error) {
 	if len(ports) == 2 {
 		l.PortLow, l.PortHigh = ports[0], ports[1]
 	}
-	for path, to := range map[string]*int{
-		"/proc/sys/net/netfilter/nf_conntrack_max":   &l.ConntrackMax,
-		"/proc/sys/net/netfilter/nf_conntrack_count": &l.ConntrackUsed,
+	for path, to := range map[string][]*int{
+		"/proc/sys/net/netfilter/nf_conntrack_max":   {&l.ConntrackMax},
+		"/proc/sys/net/netfilter/nf_conntrack_count": {&l.ConntrackUsed},
+		"/proc/sys/net/core/somaxconn":               {&l.Somaxconn},
+		"/proc/sys/fs/file-nr":                       {&l.FilesUsed, new(int), &l.FilesMax},
 	} {
 		n, err := numbers(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return l, err
 		}
-		if len(n) == 1 {
-			*to = n[0]
+		for i := range min(len(n), len(to)) {
+			*to[i] = n[i]
 		}
 	}
-	return l, nil
+	memory, err := ReadFootprint()
+	l.Available = memory.Available
+	return l, err
 }
 
 func numbers(path string) ([]int, error) {
@@ -72,6 +84,9 @@ func numbers(path string) ([]int, error) {
 	var out []int
 	for _, word := range strings.Fields(string(text)) {
 		n, err := strconv.Atoi(word)
+		if errors.Is(err, strconv.ErrRange) {
+			n, err = math.MaxInt, nil // no limit that matters
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read limits: %s: %w", path, err)
 		}
@@ -93,30 +108,6 @@ func (l Limits) SourcesFor(conns int, churn bool) int {
 		n = max(n, 16)
 	}
 	return min(max(n, 1), MaxSources)
-}
-
-// Check refuses a need that the limits cannot meet, before anything is opened. The error names
-// the limit, what it is, what would be needed, and how to raise it.
-func (l Limits) Check(n Need) error {
-	if want := uint64(n.Conns + n.Spare); want > l.Nofile {
-		return fmt.Errorf("%d connections need %d descriptors, the limit (RLIMIT_NOFILE) is %d: raise it"+
-			" with `ulimit -n %d` (above the hard limit: in /etc/security/limits.conf), or ask for fewer"+
-			" connections", n.Conns, want, l.Nofile, want)
-	}
-	sources := max(n.Sources, 1)
-	if have := l.Ports() * sources; n.Conns > have {
-		return fmt.Errorf("%d connections need as many local ports, net.ipv4.ip_local_port_range %d-%d has"+
-			" %d on %d source address(es): add addresses with --sources %d, or widen the range with"+
-			" `sysctl -w net.ipv4.ip_local_port_range='1024 65535'`",
-			n.Conns, l.PortLow, l.PortHigh, have, sources, l.SourcesFor(n.Conns, n.Churn))
-	}
-	if free := l.ConntrackMax - l.ConntrackUsed; l.ConntrackMax > 0 && n.Conns > free {
-		return fmt.Errorf("%d connections do not fit the firewall's table: %d of"+
-			" net.netfilter.nf_conntrack_max=%d are in use: raise it with"+
-			" `sysctl -w net.netfilter.nf_conntrack_max=%d`",
-			n.Conns, l.ConntrackUsed, l.ConntrackMax, l.ConntrackUsed+2*n.Conns)
-	}
-	return nil
 }
 
 // PregrowFDs makes the kernel allocate the descriptor table for n descriptors now. The table

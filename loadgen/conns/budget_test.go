@@ -32,6 +32,29 @@ func TestCheckNamesLimitAndRemedy(t *testing.T) {
 			[]string{"ip_local_port_range 32768-60999", "28232", "--sources 2"},
 		},
 		{"more sources", func(l *Limits) { l.Nofile = 1 << 20 }, Need{Conns: 30_000, Sources: 2}, nil},
+		{"more processes", nil, Need{Conns: 100_000, Procs: 6, Spare: 64, Sources: 5}, nil},
+		{
+			"too few processes", nil,
+			Need{Conns: 100_000, Procs: 5, Spare: 64, Sources: 5},
+			[]string{"20064", "each of 5 processes", "--procs 6", "ulimit -n"},
+		},
+		{
+			"descriptors of the system", func(l *Limits) { l.FilesMax, l.FilesUsed = 10_000, 4_000 },
+			Need{Conns: 5_000, Both: true},
+			[]string{"fs.file-max is 10000", "10000 descriptors", "6000 left", "sysctl -w fs.file-max="},
+		},
+		{
+			"memory", func(l *Limits) { l.Available = 64 << 20 },
+			Need{Conns: 10_000, Both: true},
+			[]string{"87 MiB", "64 MiB", "7294 connections at most"},
+		},
+		{"memory of one end", func(l *Limits) { l.Available = 64 << 20 }, Need{Conns: 10_000}, nil},
+		{
+			"accept queue", func(l *Limits) { l.Somaxconn = 128 },
+			Need{Conns: 10_000, Both: true, Salvo: 256},
+			[]string{"net.core.somaxconn=128", "sysctl -w net.core.somaxconn=256", "--ramp"},
+		},
+		{"accept queue elsewhere", func(l *Limits) { l.Somaxconn = 128 }, Need{Conns: 10_000, Salvo: 256}, nil},
 		{
 			"conntrack", func(l *Limits) { l.ConntrackMax, l.ConntrackUsed = 1000, 900 },
 			Need{Conns: 200, Sources: 1},
@@ -108,7 +131,7 @@ func TestKernelCounters(t *testing.T) {
 		c["B"] != 0 {
 		t.Errorf("%v", c)
 	}
-	if tw := timeWait("sockets: used 9\nTCP: inuse 5 orphan 0 tw 12 alloc 8 mem 1\n"); tw != 12 {
+	if tw := field("sockets: used 9\nTCP: inuse 5 orphan 0 tw 12 alloc 8 mem 1\n", "TCP:", "tw"); tw != 12 {
 		t.Errorf("%d sockets in TIME_WAIT", tw)
 	}
 	earlier, err := ReadKernel()

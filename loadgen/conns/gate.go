@@ -6,7 +6,7 @@ import "math"
 // accept queue takes: beyond it the kernel drops SYNs, and connects that take exactly one
 // second measure its retransmission timer instead of the server.
 const (
-	window     = 128
+	Window     = 128               // connects of one loop that may be unanswered
 	batch      = 64                // connects begun between two looks at the sockets
 	firstDelay = 10 * 1000 * 1000  // ns; doubles with each failure ...
 	lastDelay  = 500 * 1000 * 1000 // ... up to this: a dead server is asked twice a second
@@ -34,7 +34,7 @@ func (g *Gate) Allows(now int64, pending int) int {
 	if now < g.until {
 		return 0
 	}
-	n := min(window-pending, batch)
+	n := min(Window-pending, batch)
 	if g.delay > 0 {
 		n = min(n, 1) // a server that failed is asked with one connect, not with a salvo
 	}

@@ -30,7 +30,7 @@ func TestGateRampIsEven(t *testing.T) {
 
 func TestGateWindow(t *testing.T) {
 	g := NewGate(0, 0)
-	for pending, want := range map[int]int{0: batch, window - 10: 10, window: 0, 2 * window: 0} {
+	for pending, want := range map[int]int{0: batch, Window - 10: 10, Window: 0, 2 * Window: 0} {
 		if got := g.Allows(0, pending); got != want {
 			t.Errorf("with %d pending %d connects are allowed, want %d", pending, got, want)
 		}

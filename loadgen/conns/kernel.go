@@ -30,7 +30,7 @@ func ReadKernel() (Kernel, error) {
 		SynRetransmits:  c["TCPSynRetrans"],
 		ListenOverflows: c["ListenOverflows"],
 		ListenDrops:     c["ListenDrops"],
-		TimeWait:        timeWait(string(sockstat)),
+		TimeWait:        field(string(sockstat), "TCP:", "tw"),
 	}, nil
 }
 
@@ -53,18 +53,4 @@ func counters(text string) map[string]uint64 {
 		}
 	}
 	return values
-}
-
-// timeWait reads "TCP: inuse 5 orphan 0 tw 12 ...".
-func timeWait(text string) uint64 {
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		for i := 1; fields[0] == "TCP:" && i+1 < len(fields); i += 2 {
-			if fields[i] == "tw" {
-				n, _ := strconv.ParseUint(fields[i+1], 10, 64)
-				return n
-			}
-		}
-	}
-	return 0
 }

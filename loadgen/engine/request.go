@@ -257,6 +257,7 @@ func (l *Loop) finish(slot int32, o wire.Outcome, now int64) {
 	}
 	if c := &l.conns[slot]; !c.good {
 		c.good = true
+		l.tally.Answered++
 		l.cfg.Gate.Replied()
 	}
 	l.lastGood = now

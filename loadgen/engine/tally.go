@@ -52,6 +52,7 @@ type Tally struct {
 	Area              uint64 // requests in flight, integrated over the measured part, in ns
 
 	Opened, ClosedByPeer uint64
+	Answered             uint64 // connections that brought a verified reply
 	Peak                 int
 	ConnFailed           [conns.Failures]uint64
 
@@ -98,6 +99,7 @@ func (t *Tally) Add(o *Tally) {
 	t.Area += o.Area
 	t.Opened += o.Opened
 	t.ClosedByPeer += o.ClosedByPeer
+	t.Answered += o.Answered
 	t.Peak += o.Peak
 	for i, n := range o.ConnFailed {
 		t.ConnFailed[i] += n

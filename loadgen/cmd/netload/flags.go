@@ -50,7 +50,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.DurationVar(&p.Settle, "settle", 0, "hold all connections open and idle before the warm-up")
 	f.DurationVar(&p.Timeout, "timeout", 5*time.Second, "per request, per connect, and for the drain")
 	count(f, &p.Sources, "sources", 0, "source addresses 127.0.0.2 ...; 0: as many as the plan needs")
-	count(f, &p.Loops, "loops", 1, "event loops, each a thread")
+	count(f, &p.Loops, "loops", 1, "event loops of a process, each a thread")
+	count(f, &p.Procs, "procs", 0, "processes that share the load; 0: as many as descriptors demand")
 	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0],
 		"`transport`: "+strings.Join(loadgen.Engines(), " or "))
 	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto,

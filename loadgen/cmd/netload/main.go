@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -107,6 +108,7 @@ func (o *options) run(ctx context.Context) (int, error) {
 	summary, err := loadgen.Run(ctx, o.plan, loadgen.RunOptions{
 		Phase: w.phase, Progress: w.tick,
 		Histograms: func(h loadgen.Histograms) { histograms = h },
+		Share:      func() *exec.Cmd { return exec.Command("/proc/self/exe", shareCommand) },
 	})
 	w.finish()
 	if err != nil {

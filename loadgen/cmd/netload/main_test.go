@@ -351,19 +351,6 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z")
 }
 
-func TestTooFewDescriptors(t *testing.T) {
-	addr := server(t, echoes)
-	self := program(t, "netload")
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 256; exec "$@"`, "sh",
-		self.Path, "--addr", addr, "--conns", "1k")
-	cmd.Env = self.Env
-	out, _ := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code != 2 ||
-		!strings.Contains(string(out), "the limit (RLIMIT_NOFILE) is 256") {
-		t.Errorf("exit %d: %s", code, out)
-	}
-}
-
 func TestNumbers(t *testing.T) {
 	for text, want := range map[string]float64{
 		"7": 7, "10k": 10_000, "2m": 2e6, "5k/s": 5000, "1.5K": 1500, "0": 0,

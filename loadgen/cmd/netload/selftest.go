@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"iomodels/loadgen"
 	"iomodels/loadgen/oracle"
 	"iomodels/loadgen/selftest"
 )
@@ -52,7 +53,10 @@ func selftestCommand(code *int) *cobra.Command {
 	return cmd
 }
 
-// helperCommands are what the self-test starts in processes of their own.
+// shareCommand is what netload starts when a load needs several processes.
+const shareCommand = "share"
+
+// helperCommands are what netload and its self-test start in processes of their own.
 func helperCommands() []*cobra.Command {
 	return []*cobra.Command{
 		{
@@ -60,6 +64,12 @@ func helperCommands() []*cobra.Command {
 			RunE: func(*cobra.Command, []string) error {
 				debug.SetGCPercent(-1) // it lives for a minute at most, and must not pause
 				return oracle.Serve(os.Stdin, os.Stdout)
+			},
+		},
+		{
+			Use: shareCommand, Hidden: true, Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return loadgen.Share(cmd.Context(), os.Stdin, os.Stdout)
 			},
 		},
 		{

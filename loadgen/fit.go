@@ -1,0 +1,58 @@
+package loadgen
+
+import (
+	"fmt"
+
+	"iomodels/loadgen/conns"
+)
+
+// spareDescriptors is what a process needs beside connections: standard streams, the poller, one
+// per loop and what the Go runtime opens.
+const spareDescriptors = 64
+
+// fit fills in what depends on the machine, how many processes and source addresses, and refuses
+// a plan that this machine cannot carry out, naming the limit and the command that lifts it.
+func (p Plan) fit() (Plan, error) {
+	target, err := conns.Resolve(p.Addr)
+	if err != nil {
+		return p, err
+	}
+	limits, err := conns.ReadLimits()
+	if err != nil {
+		return p, err
+	}
+	total, churn := p.Conns+p.Idle, p.RequestsPerConn > 0
+	spare := spareDescriptors + 4*p.Loops
+	if p.Procs == 0 {
+		p.Procs = min(limits.ProcsFor(total, spare), maxProcs)
+	}
+	if p.Procs*p.Loops > p.Conns {
+		return p, fmt.Errorf("--procs %d with --loops %d each: no more than one loop per connection", p.Procs, p.Loops)
+	}
+	if p.Sources > 0 && !target.Loopback() {
+		return p, fmt.Errorf("--sources %d: source addresses 127.0.0.2... reach only 127.0.0.0/8, not %s",
+			p.Sources, target.Name)
+	}
+	if p.Sources == 0 && target.Loopback() {
+		p.Sources = limits.SourcesFor(total, churn)
+	}
+	if p.Sources > conns.MaxSources {
+		return p, fmt.Errorf("--sources is %d: want %d or less", p.Sources, conns.MaxSources)
+	}
+	return p, limits.Check(conns.Need{
+		Conns: total, Procs: p.Procs, Spare: spare, Sources: p.Sources, Churn: churn,
+		Both: target.Loopback(), Salvo: p.salvo(),
+	})
+}
+
+// salvo is how many connections the loops may begin before the server accepts one of them. A
+// plan that paces its connects has none.
+func (p Plan) salvo() int {
+	if p.RampPerS > 0 {
+		return 0
+	}
+	return min(p.Conns+p.Idle, p.allLoops()*conns.Window)
+}
+
+// allLoops is how many loops there are in all processes together.
+func (p Plan) allLoops() int { return max(p.Procs, 1) * p.Loops }
