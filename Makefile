@@ -61,6 +61,10 @@ bench: build ## the main job: run the default matrix, draw the charts, write REP
 bench-full: build ## the long matrix (hours): more sizes, blocks and longer windows
 	scripts/bench.sh full
 
+.PHONY: bench-record
+bench-record: bench ## make bench, then append its figures to results/history.jsonl
+	$(BIN)/netbench history add "$$(find results/runs -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)"
+
 .PHONY: report
 report: build ## redraw charts and tables from a run: make report RUN=results/runs/...
 	$(BIN)/netbench report $(RUN)

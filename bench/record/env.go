@@ -57,6 +57,7 @@ func Capture(programs Programs, now time.Time) (Env, error) {
 		Congestion: readSetting("/proc/sys/net/ipv4/tcp_congestion_control"),
 		Nofile:     nofile(), Host: hostDigest(),
 		Limits: map[string]string{}, Modules: modules(programs.Netserve), Binaries: map[string]string{},
+		Identity: identity(programs.Netserve),
 	}
 	for name, path := range limitFiles {
 		if v := readSetting(path); v != "" {

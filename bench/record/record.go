@@ -112,6 +112,8 @@ type Env struct {
 	Host       string            `json:"host"`     // a digest: tells two machines apart without naming them
 	Binaries   map[string]string `json:"binaries"` // digests of the programs: the commit does not show a dirty tree
 	Config     Config            `json:"config"`
+	// Identity is the kind of machine, in readings that stay the same while it does.
+	Identity map[string]string `json:"identity,omitempty"`
 }
 
 // Config is what the user chose for a run beside profile and seed.

@@ -220,6 +220,10 @@ func TestCaptureDescribesThisMachine(t *testing.T) {
 	if env.Kernel == "" || env.CPUs == 0 || env.MemoryMB == 0 || env.Nofile == 0 || env.Commit == "" {
 		t.Errorf("incomplete: %+v", env)
 	}
+	again, err := record.Capture(record.Programs{Netserve: self, Netload: self}, time.Now())
+	if err != nil || env.Identity["arch"] == "" || !cmp.Equal(env.Identity, again.Identity) {
+		t.Errorf("identity %v, then %v (%v)", env.Identity, again.Identity, err)
+	}
 	if host, _ := os.Hostname(); host != "" && strings.Contains(env.Host, host) {
 		t.Errorf("host %q gives the name away", env.Host)
 	}

@@ -211,7 +211,7 @@ func WriteWhole(path string, data []byte) error {
 		os.Remove(tmp)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 func writeSynced(path string, data []byte) error {
@@ -225,8 +225,8 @@ func writeSynced(path string, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// syncDir makes a rename durable. File systems that cannot sync a folder say EINVAL.
-func syncDir(dir string) error {
+// SyncDir makes a rename or a new name durable. File systems that cannot sync a folder say EINVAL.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"iomodels/bench/proc/proctest"
+	"iomodels/bench/record"
+)
+
+func TestHistory(t *testing.T) {
+	bin, root := proctest.Install(t), t.TempDir()
+	file := filepath.Join(root, "history.jsonl")
+	history := func(verb string, args ...string) outcome {
+		return netbench(bin, append([]string{"history", verb, "--file", file}, args...)...)
+	}
+	if got := history("show"); got.code != exitUnavailable || !strings.Contains(got.stderr, "holds no campaign") {
+		t.Errorf("%+v", got)
+	}
+	var dirs []string
+	for i := range 4 {
+		opt := few()
+		opt.Seed = uint64(i + 1)
+		dirs = append(dirs, synthetic(t, root, opt, func(e *record.Env) {
+			e.Commit, e.Started = fmt.Sprintf("c%d", i), e.Started.Add(time.Duration(i)*time.Hour)
+			if i == 3 {
+				e.Kernel = "7.0"
+			}
+		}))
+		if got := history("add", dirs[i]); got.code != exitOK || !strings.Contains(got.stdout, fmt.Sprintf("commit c%d", i)) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		got  outcome
+		code int
+		want string
+	}{
+		{"the same run again", history("add", dirs[0]), exitUsage, "holds this campaign"},
+		{"no run", history("add", root), exitUsage, "holds no run"},
+		{"one class at a time", history("show", "--metric", "req/s"), exitOK, "LAST COMMIT"},
+		{"unknown class", history("show", "--class", "nix"), exitUsage, `no series of class "nix"`},
+		{"ratios", history("compare", "c0", "c3", "--all"), exitOK, "machines of two classes"},
+		{"absolutes of one machine", history("compare", "--absolute", "c0", "c2"), exitOK, "AFTER / BEFORE"},
+		{"absolutes of two", history("compare", "--absolute", "c0", "c3"), exitUsage, `kernel "6.18" and "7.0"`},
+		{"unknown commit", history("compare", "c0", "zz"), exitUsage, "there are: c3, c2, c1, c0"},
+		{"help", netbench(bin, "history"), exitOK, "compare"},
+	} {
+		if tc.got.code != tc.code || !strings.Contains(tc.got.stdout+tc.got.stderr, tc.want) {
+			t.Errorf("%s: exit code %d, want %d with %q\nstdout: %s\nstderr: %s",
+				tc.name, tc.got.code, tc.code, tc.want, tc.got.stdout, tc.got.stderr)
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || strings.Count(string(data), "\n") != 4 {
+		t.Fatalf("%d lines, %v", strings.Count(string(data), "\n"), err)
+	}
+	if err := os.WriteFile(file, append([]byte("{]\n"), data...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := history("show"); got.code != exitOK || !strings.Contains(got.stderr, "history.jsonl:1: skipped") {
+		t.Errorf("%+v", got)
+	}
+}
