@@ -56,15 +56,18 @@ func parseHead(b []byte) (head, bool) {
 	return m, len(rest) == 0
 }
 
-// cutLine takes one line off b. A lone carriage return or line feed is not allowed in it.
+// cutLine takes one line off b. No control character is allowed in it (RFC 9112, 4; 9110, 5.5), a
+// lone carriage return or line feed least of all; HTAB is white space.
 func cutLine(b []byte) (line, rest []byte, ok bool) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 1 || b[end-1] != '\r' {
 		return nil, nil, false
 	}
 	line = b[:end-1]
-	return line, b[end+1:], bytes.IndexByte(line, '\r') < 0 && bytes.IndexByte(line, 0) < 0
+	return line, b[end+1:], !bytes.ContainsFunc(line, isControl)
 }
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // statusLine reads "HTTP/1.1 200 OK"; the reason may be empty, the space before it may not.
 func (m *head) statusLine(line []byte) bool {
