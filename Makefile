@@ -28,10 +28,11 @@ floor: ## the C floor servers, into bin/ (needs a C compiler)
 	scripts/floor.sh
 
 .PHONY: test
-test: build ## every test, with the race detector where a C compiler is found
+test: build ## every test, with the race detector where a C compiler is found; ten seconds of fuzzing
 	@test -n "$(RACE)" || echo "SKIPPED: the race detector (no C compiler found: install gcc or clang); tests run without it"
 	$(GO) vet ./...
 	$(GO) test $(RACE) -timeout 7m ./...
+	FUZZTIME=10s scripts/fuzz-smoke.sh
 
 .PHONY: race
 race: ## the model tests again, with the race detector, three times
@@ -46,8 +47,8 @@ lint: ## gofmt, go vet, staticcheck and gofumpt at pinned versions
 	@scripts/with-tools.sh scripts/gofumpt.sh $(TOOL)
 
 .PHONY: fuzz-smoke
-fuzz-smoke: ## every fuzz target for a minute each
-	scripts/fuzz-smoke.sh 60s
+fuzz-smoke: ## every fuzz target for a minute each, two at a time
+	FUZZTIME=60s scripts/fuzz-smoke.sh
 
 .PHONY: quick
 quick: build ## every model once, under 90 seconds; nothing committed is touched

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for a while. Argument: how long each, e.g. 10s.
+# Runs every fuzz target of the module for FUZZTIME (default 60s), two at a time, one worker each.
+# Exit 0: nothing was found. Otherwise what was found is printed, and go test has put the input
+# below testdata/fuzz, where every later go test plays it.
 set -eu -o pipefail
-each=${1:-60s}
-grep -rl --include='*_test.go' '^func Fuzz' servers loadgen bench | xargs -n1 dirname | sort -u |
-  while read -r dir; do
-    grep -ho --include='*_test.go' -r '^func Fuzz[A-Za-z0-9_]*' "$dir" --max-count=99 | sed 's/^func //' | sort -u |
-      while read -r target; do
-        grep -q "func $target(" "$dir"/*_test.go || continue
-        echo "== $dir $target $each"
-        go test -run '^$' -fuzz "^$target\$" -fuzztime "$each" "./$dir"
-      done
-  done
+export FUZZTIME=${FUZZTIME:-60s}
+
+one() { # DIR TARGET; its output comes in one piece
+  local out status=0
+  out=$(go test -run '^$' -fuzz "^$2\$" -fuzztime "$FUZZTIME" -parallel 1 "./$1" 2>&1) || status=$?
+  if [ $status = 0 ]; then out=$(tail -n 1 <<<"$out"); fi
+  printf '== %s %s, %s\n%s\n' "$1" "$2" "$FUZZTIME" "$out"
+  return $status
+}
+export -f one
+
+grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' servers loadgen bench |
+  sed 's|/[^/]*_test.go:func | |' | sort -u |
+  xargs -P 2 -L 1 bash -c 'one "$@"' fuzz
