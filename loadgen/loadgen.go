@@ -80,6 +80,7 @@ type Summary struct {
 	Cost        string      `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
 	Generator   Generator   `json:"generator"`
 	Interrupted bool        `json:"interrupted,omitempty"`
+	Search      *Search     `json:"search,omitempty"` // of FindRate: this is the summary of its best probe
 }
 
 // Requests are the counts of the requests that were due in the measured part, and of whatever
@@ -148,6 +149,25 @@ type Step struct {
 	Requests Requests `json:"requests"`   // Late is not known of a step
 	Response Latency  `json:"response_ns"`
 	Service  Latency  `json:"service_ns"`
+}
+
+// Search is how the largest rate that keeps an objective was found.
+type Search struct {
+	Objective string  `json:"objective"`  // p99<5ms
+	Kept      bool    `json:"kept"`       // by the lowest rate, at least
+	RatePerS  float64 `json:"rate_per_s"` // the largest offered rate that kept it; 0: none did
+	Limit     string  `json:"limit"`      // why the lowest rate that did not keep it did not
+	Probes    []Probe `json:"probes"`     // in the order they were tried
+}
+
+// Probe is one rate that a search tried.
+type Probe struct {
+	Offered    float64 `json:"offered_per_s"`
+	RatePerS   float64 `json:"rate_per_s"` // verified replies
+	Percentile int64   `json:"percentile_ns"`
+	Verdict    string  `json:"verdict"`
+	Kept       bool    `json:"kept"`
+	Why        string  `json:"why,omitempty"` // it was not kept
 }
 
 // Interval is one tick of the time series, from the first connect to the end of the drain.

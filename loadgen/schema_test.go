@@ -108,6 +108,8 @@ func schemaOf(t reflect.Type, says map[string]string) map[string]any {
 		return map[string]any{"type": "integer"}
 	case reflect.Uint32, reflect.Uint64:
 		return map[string]any{"type": "integer", "minimum": 0}
+	case reflect.Pointer:
+		return schemaOf(t.Elem(), says)
 	case reflect.Slice:
 		return map[string]any{"type": "array", "items": schemaOf(t.Elem(), says)}
 	case reflect.Map:

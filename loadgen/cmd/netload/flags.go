@@ -25,6 +25,7 @@ type options struct {
 	tied     bool
 	hgrm     string
 	csv      string
+	slo      string
 }
 
 func (o *options) register(f *pflag.FlagSet) {
@@ -41,6 +42,11 @@ func (o *options) register(f *pflag.FlagSet) {
 	rate(f, &p.Rate, "rate", "requests per second, all connections together; 0: closed loop")
 	f.StringVar(&p.Arrival, "arrival", "",
 		"`process`: closed, constant, poisson or burst:N (default closed; with --rate: constant)")
+	f.Var(rates{&p.Steps}, "steps", "or several, each for an equal part of --duration: 10k,20k,40k")
+	f.StringVar(&o.slo, "slo", "",
+		"search for the largest rate that keeps an `objective`, p99<5ms, from --rate on; runs --duration each")
+	f.StringVar(&p.Late, "late", loadgen.LateSend,
+		"what becomes of a late `request`: send at once, or skip (unsent after 1ms)")
 	f.StringVar(&p.Choice, "choice", loadgen.ChoiceAnyIdle,
 		"`connection` that sends a due request: any-idle or pinned")
 	count(f, &p.Pipeline, "pipeline", 1, "requests in flight per connection")
@@ -57,6 +63,7 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto,
 		"`when` to burn a processor to be on time: auto, on or off")
 	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
+	f.BoolVar(&p.SharedCPU, "shared-cpu", false, "the server runs on the same processors on purpose: say so")
 	f.DurationVar(&p.Interval, "interval", 0, "tick of the time series; 0: chosen from --duration")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	f.StringVar(&o.hgrm, "hgrm", "", "write the response times to `FILE`, for HdrHistogram plotters")
@@ -78,6 +85,10 @@ func (o *options) complete(f *pflag.FlagSet) error {
 		return errors.New("--rate is 0: want more, or leave it out for a closed loop")
 	}
 	_, err := o.plan.WithDefaults()
+	if o.slo != "" {
+		_, errSLO := loadgen.ParseObjective(o.slo)
+		return errors.Join(errSLO, err)
+	}
 	return err
 }
 
@@ -111,6 +122,15 @@ func (n number) String() string {
 func (n number) Type() string { return n.kind }
 
 func (n number) Set(s string) error {
+	v, err := parseNumber(s)
+	if err != nil {
+		return err
+	}
+	return n.set(v)
+}
+
+// parseNumber reads 200, 10k, 2m or 5k/s.
+func parseNumber(s string) (float64, error) {
 	digits, factor := strings.TrimSuffix(s, "/s"), 1.0
 	for suffix, f := range map[string]float64{"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6} {
 		if cut, ok := strings.CutSuffix(digits, suffix); ok {
@@ -119,9 +139,37 @@ func (n number) Set(s string) error {
 	}
 	v, err := strconv.ParseFloat(digits, 64)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		return errors.New("want a number such as 200, 10k or 2m")
+		return 0, errors.New("want a number such as 200, 10k or 2m")
 	}
-	return n.set(v * factor)
+	return v * factor, nil
+}
+
+// rates is a flag that understands 10k,20k,40k.
+type rates struct{ to *[]float64 }
+
+func (rates) Type() string { return "N,N" }
+
+func (r rates) String() string {
+	if r.to == nil { // pflag asks a zero value
+		return ""
+	}
+	var words []string
+	for _, v := range *r.to {
+		words = append(words, strconv.FormatFloat(v, 'f', -1, 64))
+	}
+	return strings.Join(words, ",")
+}
+
+func (r rates) Set(s string) error {
+	*r.to = nil
+	for word := range strings.SplitSeq(s, ",") {
+		v, err := parseNumber(word)
+		if err != nil {
+			return fmt.Errorf("%q: %w", word, err)
+		}
+		*r.to = append(*r.to, v)
+	}
+	return nil
 }
 
 func count(f *pflag.FlagSet, to *int, name string, value int, usage string) {

@@ -1,8 +1,9 @@
 // Command netload drives one load against one server and prints what it measured. It is one
 // loadgen.Plan in, one loadgen.Summary out; see package loadgen for what is measured and how.
 //
-// Exit codes: 0 the run was carried out; 2 bad usage, or the plan could not be carried out;
-// 3 the run is invalid (the reasons are printed); 130 interrupted, with what there is printed.
+// Exit codes: 0 the run was carried out; 1 not even the lowest rate keeps the objective (--slo);
+// 2 bad usage, or the plan could not be carried out; 3 the run is invalid (the reasons are
+// printed); 130 interrupted, with what there is printed.
 package main
 
 import (
@@ -21,6 +22,7 @@ import (
 // The exit codes.
 const (
 	exitOK          = 0
+	exitMissed      = 1
 	exitUsage       = 2
 	exitInvalid     = 3
 	exitInterrupted = 130
@@ -61,8 +63,8 @@ Usage: netload --addr HOST:PORT [flags]
 Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
 
-Numbers may end in k or m (10k), rates in /s (5k/s). Exit codes: 0 ran, 2 bad usage or could not run,
-3 the run is invalid, 130 interrupted. More: loadgen/README.md
+Numbers may end in k or m (10k), rates in /s (5k/s). Exit codes: 0 ran, 1 no rate keeps the --slo, 2 bad
+usage or could not run, 3 the run is invalid, 130 interrupted. More: loadgen/README.md
 `
 
 func command(code *int) *cobra.Command {
@@ -105,7 +107,7 @@ func (o *options) run(ctx context.Context) (int, error) {
 	defer stop()
 	w := o.watcher()
 	var histograms loadgen.Histograms
-	summary, err := loadgen.Run(ctx, o.plan, loadgen.RunOptions{
+	summary, err := o.measure(ctx, w, loadgen.RunOptions{
 		Phase: w.phase, Progress: w.tick,
 		Histograms: func(h loadgen.Histograms) { histograms = h },
 		Share:      func() *exec.Cmd { return exec.Command("/proc/self/exe", shareCommand) },
@@ -120,10 +122,24 @@ func (o *options) run(ctx context.Context) (int, error) {
 	switch {
 	case summary.Interrupted:
 		return exitInterrupted, nil
+	case summary.Search != nil && !summary.Search.Kept:
+		return exitMissed, nil
 	case summary.Verdict == loadgen.Invalid:
 		return exitInvalid, nil
 	}
 	return exitOK, nil
+}
+
+// measure carries out the plan once, or as often as a search needs.
+func (o *options) measure(ctx context.Context, w *watcher, opt loadgen.RunOptions) (loadgen.Summary, error) {
+	if o.slo == "" {
+		return loadgen.Run(ctx, o.plan, opt)
+	}
+	objective, err := loadgen.ParseObjective(o.slo)
+	if err != nil {
+		return loadgen.Summary{}, err
+	}
+	return loadgen.FindRate(ctx, o.plan, objective, opt, w.probe)
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends: the run stops sending,

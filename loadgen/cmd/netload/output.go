@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +64,9 @@ func writeCSV(w io.Writer, intervals []loadgen.Interval) error {
 
 // writeTable is the result for people. It leads with what a user of the server would feel.
 func writeTable(w io.Writer, s loadgen.Summary) error {
+	if err := writeSearch(w, s.Search); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "%s\n\n", title(s.Plan))
 	times := tabwriter.NewWriter(w, 0, 8, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(times, "  \tp50\tp90\tp99\tp99.9\tp99.99\tmax\tmean\t\n")
@@ -78,10 +82,68 @@ func writeTable(w io.Writer, s loadgen.Summary) error {
 	if err := times.Flush(); err != nil {
 		return err
 	}
+	if err := writeSteps(w, s.Steps); err != nil {
+		return err
+	}
 	if line := explain(s); line != "" {
 		fmt.Fprintf(w, "\n%s\n", line)
 	}
 	return writeFacts(w, s)
+}
+
+// writeSearch prints each rate a search tried, in rising order, and what it found.
+func writeSearch(w io.Writer, search *loadgen.Search) error {
+	if search == nil {
+		return nil
+	}
+	probes := slices.SortedFunc(slices.Values(search.Probes), func(a, b loadgen.Probe) int {
+		return cmp.Compare(a.Offered, b.Offered)
+	})
+	name, _, _ := strings.Cut(search.Objective, "<")
+	table := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
+	fmt.Fprintf(table, "  offered per second\treplies per second\t%s\t\n", name)
+	for _, p := range probes {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", thousands(p.Offered), thousands(p.RatePerS),
+			short(p.Percentile), keeping(p))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	found := fmt.Sprintf("%s holds up to %s requests per second", search.Objective, thousands(search.RatePerS))
+	switch {
+	case !search.Kept:
+		found = fmt.Sprintf("%s does not hold at the lowest rate that was tried", search.Objective)
+	case search.Limit == "":
+		found += "; no rate was too high"
+	}
+	_, err := fmt.Fprintf(w, "\n%s (%d probes).\n\n", found, len(probes))
+	return err
+}
+
+func keeping(p loadgen.Probe) string {
+	if p.Kept {
+		return "kept"
+	}
+	return "missed: " + p.Why
+}
+
+// writeSteps prints each of several offered rates.
+func writeSteps(w io.Writer, steps []loadgen.Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 8, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "\n  offered per second\treplies\tlost\tresponse p50\tp90\tp99\tp99.9\tmax\t"+
+		"service p99\t\n")
+	for _, s := range steps {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t", thousands(s.Offered), thousands(s.RatePerS),
+			thousands(float64(s.Requests.Scheduled-s.Requests.OK)))
+		for _, p := range percentiles(s.Response)[:4] {
+			fmt.Fprintf(table, "%s\t", p)
+		}
+		fmt.Fprintf(table, "%s\t%s\t\n", short(s.Response.Max), percentiles(s.Service)[2])
+	}
+	return table.Flush()
 }
 
 func writeFacts(w io.Writer, s loadgen.Summary) error {
@@ -95,12 +157,16 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 	say("requests", "%s sent, %s ok%s", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
 	say("connections", "%d of %d open at most, %d opened%s",
 		c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
-	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law)",
-		s.Little.InFlight, s.Little.RateXTime)
+	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law, %.1f %% off)",
+		s.Little.InFlight, s.Little.RateXTime, s.Little.ResidualPct)
 	say("generator", "%.2f s of CPU (%.0f %% system, %.3g us per reply), busiest loop %.0f %%,"+
 		" waited for a CPU %.1f %%", g.CPUS, systemShare(g), 1e6*ratio(g.CPUS, float64(s.WindowOK)),
 		g.LoopCPUPct, g.RunDelayPct)
-	say("verdict", "%s", s.Verdict)
+	if s.Cost == s.Verdict {
+		say("verdict", "%s", s.Verdict)
+	} else {
+		say("verdict", "%s for times and rates, %s for counts and cost", s.Verdict, s.Cost)
+	}
 	for _, reason := range s.Reasons {
 		say("", "- %s", reason)
 	}
@@ -110,8 +176,14 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 func title(p loadgen.Plan) string {
 	what := strings.TrimSpace(p.Proto + " " + p.Path + p.Mix)
 	load := "closed loop"
-	if p.Rate > 0 {
-		load = fmt.Sprintf("%s requests per second, %s, %s", thousands(p.Rate), p.Arrival, p.Choice)
+	switch {
+	case p.Rate > 0:
+		load = fmt.Sprintf("%s requests per second", thousands(p.Rate))
+	case len(p.Steps) > 0:
+		load = fmt.Sprintf("%d offered rates of %v each", len(p.Steps), p.Duration/time.Duration(len(p.Steps)))
+	}
+	if p.Rate > 0 || len(p.Steps) > 0 {
+		load += fmt.Sprintf(", %s, %s, late ones: %s", p.Arrival, p.Choice, p.Late)
 	}
 	idle := ""
 	if p.Idle > 0 {
@@ -123,6 +195,14 @@ func title(p loadgen.Plan) string {
 // row prints a distribution; a dash stands for what too few samples cannot say.
 func row(w io.Writer, name string, l loadgen.Latency) {
 	fmt.Fprintf(w, "  %s\t", name)
+	for _, cell := range percentiles(l) {
+		fmt.Fprintf(w, "%s\t", cell)
+	}
+	fmt.Fprintf(w, "%s\t%s\t\n", short(l.Max), short(int64(l.Mean)))
+}
+
+// percentiles writes p50, p90, p99, p99.9 and p99.99.
+func percentiles(l loadgen.Latency) (cells []string) {
 	for _, p := range []struct {
 		name string
 		ns   int64
@@ -134,9 +214,9 @@ func row(w io.Writer, name string, l loadgen.Latency) {
 		if slices.Contains(l.Marked, p.name) || l.Count == 0 {
 			cell = "-"
 		}
-		fmt.Fprintf(w, "%s\t", cell)
+		cells = append(cells, cell)
 	}
-	fmt.Fprintf(w, "%s\t%s\t\n", short(l.Max), short(int64(l.Mean)))
+	return cells
 }
 
 // explain says in one line why response and service time part, when they do.
@@ -154,7 +234,7 @@ func explain(s loadgen.Summary) string {
 func losses(r loadgen.Requests) string {
 	lost := maps.Clone(r.Errors)
 	lost["timeout"], lost["in flight"], lost["unsent"] = r.Timeouts, r.InFlight, r.Unsent
-	return counts(", lost: ", lost)
+	return counts(", ", map[string]uint64{"sent more than 1 ms late:": r.Late}) + counts(", lost: ", lost)
 }
 
 // counts lists what there is any of.

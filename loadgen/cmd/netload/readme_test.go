@@ -24,7 +24,7 @@ func TestReadmeCommands(t *testing.T) {
 		cmd := command(&code)
 		cmd.ResetFlags()
 		o.register(cmd.Flags())
-		if err := cmd.ParseFlags(strings.Fields("--addr" + args)); err != nil {
+		if err := cmd.ParseFlags(strings.Fields("--addr" + strings.ReplaceAll(args, "'", ""))); err != nil {
 			t.Errorf("%s: %v", line, err)
 		} else if err := o.complete(cmd.Flags()); err != nil {
 			t.Errorf("%s: %v", line, err)

@@ -64,6 +64,13 @@ func (w *watcher) tick(i loadgen.Interval) {
 		before, i.AtS, i.Phase, thousands(rate), short(i.P99), i.Open, i.Errors, short(i.MaxLag), after)
 }
 
+// probe says how a rate that a search tried came off: a search takes minutes.
+func (w *watcher) probe(p loadgen.Probe) {
+	w.finish()
+	w.last, w.replies = 0, 0 // the next one begins
+	fmt.Fprintf(os.Stderr, "%s/s: %s, %s\n", thousands(p.Offered), short(p.Percentile), keeping(p))
+}
+
 // finish leaves the live line.
 func (w *watcher) finish() {
 	if w.drawn {
