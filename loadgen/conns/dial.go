@@ -100,6 +100,10 @@ func (d *Dialer) Dial() (fd int, connected bool, failure Failure) {
 	return fd, connected, failure
 }
 
+// Prompt reports whether a connect is answered before Dial returns, or not for a second: on
+// loopback the kernel plays both sides at once.
+func (d *Dialer) Prompt() bool { return d.target.Loopback() }
+
 func (d *Dialer) dialOnce() (fd int, connected bool, failure Failure) {
 	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
 	r, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(d.target.family), kind, 0)

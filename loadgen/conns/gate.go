@@ -83,5 +83,16 @@ func (g *Gate) Failed(now int64, f Failure) {
 	g.until = now + g.delay
 }
 
+// Unanswered takes note of a connect that is still pending although its SYN was delivered: the
+// server's accept queue is full, and the kernel has dropped it, to send it again after a second.
+// A salvo would only add to those that wait so long.
+func (g *Gate) Unanswered(now int64) {
+	if now < g.until {
+		return
+	}
+	g.delay = min(max(2*g.delay, firstDelay/4), lastDelay/16)
+	g.until = now + g.delay
+}
+
 // EndRamp lifts the pace: from now on connects only replace connections.
 func (g *Gate) EndRamp() { g.perNS = 0 }

@@ -78,3 +78,28 @@ func TestGateIsNotFooledByAcceptAndClose(t *testing.T) {
 		t.Errorf("after a reply %d connects are allowed, want %d", n, batch)
 	}
 }
+
+// TestGateProbesAFullQueue: while connects stay unanswered they are begun one at a time, and the
+// first that is answered ends that.
+func TestGateProbesAFullQueue(t *testing.T) {
+	g := NewGate(0, 0)
+	now, attempts := int64(0), 0
+	for ; now < 1000*ms; now += ms {
+		for n := g.Allows(now, attempts); n > 0; n-- {
+			attempts++
+			g.Began()
+			g.Unanswered(now)
+			if n > 1 && attempts > 1 {
+				t.Fatal("a full queue was sent a salvo")
+			}
+			break // the loop opens no more in this turn
+		}
+	}
+	if attempts < 25 || attempts > 45 {
+		t.Errorf("a full queue was probed %d times in a second", attempts)
+	}
+	g.Connected()
+	if n := g.Allows(now, 0); n != batch {
+		t.Errorf("after a connection %d connects are allowed, want %d", n, batch)
+	}
+}

@@ -46,6 +46,9 @@ func (l *Loop) openOne(slot int32) (ok bool) {
 	}
 	if connected {
 		l.connected(slot, now)
+	} else if l.cfg.Dialer.Prompt() {
+		l.cfg.Gate.Unanswered(now)
+		return false
 	}
 	return true
 }
