@@ -68,6 +68,7 @@ func textbookQueues(t *Trial) error {
 		if err := t.oneQueue(q); err != nil {
 			return err
 		}
+		t.section()
 	}
 	return nil
 }

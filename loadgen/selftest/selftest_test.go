@@ -165,6 +165,36 @@ func TestAllowanceIsTheUnionBound(t *testing.T) {
 	}
 }
 
+// TestSectionsHaveWitnessesOfTheirOwn: a disturbance excuses only what was measured in it.
+func TestSectionsHaveWitnessesOfTheirOwn(t *testing.T) {
+	miss := func(t *Trial) { t.near("x", " ms", 5, 1, 6.5, noise{q: 0.5, times: 2, unit: 1e6}) }
+	checks := try(watch(), func(t *Trial) {
+		h := t.witness.stop()
+		h.Reset()
+		h.Record(1e9)
+		t.witness.done <- h
+		miss(t)
+		t.section()
+		h = t.witness.stop()
+		h.Reset()
+		h.Record(1000)
+		t.witness.done <- h
+		miss(t)
+	})
+	if checks[0].Status != NotMet || checks[1].Status != Failed {
+		t.Errorf("%+v", checks)
+	}
+}
+
+func TestSpoiltRunsExcuse(t *testing.T) {
+	for want, got := range map[string][2]int{Passed: {9, 0}, NotMet: {7, 2}, Failed: {7, 1}} {
+		c := try(nil, func(t *Trial) { t.mostOf("x", 9, got[0], got[1]) })[0]
+		if c.Status != want {
+			t.Errorf("%d of 9 and %d spoilt: %+v, want %s", got[0], got[1], c, want)
+		}
+	}
+}
+
 // TestOnlyASpoiltTryIsRepeated: repeating what failed would let it pass by luck.
 func TestOnlyASpoiltTryIsRepeated(t *testing.T) {
 	for _, c := range []struct {

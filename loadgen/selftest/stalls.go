@@ -103,6 +103,7 @@ func frozenServer(t *Trial) error {
 		t.near(c.name+": mean", " s", stallMean(s, total, c.rho), 0.02*stallMean(s, total, c.rho),
 			m.Histograms.Response.Mean()/1e9,
 			noise{kind: ofMean, times: passes, unit: 1e9, spread: 1 / (1 - c.rho)})
+		t.section()
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ type Trial struct {
 	lab     Lab
 	ctx     context.Context
 	checks  []Check
-	witness *witness
+	settled int      // so many of the checks have been settled
+	witness *witness // of those that have not
 	closers []func() error
 }
 
@@ -97,6 +98,16 @@ func (t *Trial) least(what, unit string, limit, got float64) {
 	t.holds(what, "at least "+number(limit)+unit, number(got)+unit, got >= limit)
 }
 
+// mostOf checks that a number of runs has a property. Of the others, the machine explains spoilt.
+func (t *Trial) mostOf(what string, limit float64, got, spoilt int) {
+	t.least(what, "", limit, float64(got))
+	if c := &t.checks[len(t.checks)-1]; c.Status == Failed && float64(got+spoilt) >= limit {
+		c.Status = NotMet
+		c.Reason = fmt.Sprintf("in %d of the others the machine woke a sleeping thread so late that it explains"+
+			" them", spoilt)
+	}
+}
+
 // exactly checks a count.
 func (t *Trial) exactly(what string, want, got uint64) {
 	t.holds(what, strconv.FormatUint(want, 10), strconv.FormatUint(got, 10), want == got)
@@ -112,14 +123,24 @@ func (t *Trial) holds(what, want, got string, ok bool) {
 	t.checks = append(t.checks, c)
 }
 
+// section ends a part of an experiment: what disturbs the next one does not excuse this one.
+func (t *Trial) section() {
+	if t.witness != nil {
+		t.settle()
+		t.witness = watch()
+	}
+}
+
 // settle asks the witness about the checks that were missed, now that it has seen everything.
 func (t *Trial) settle() {
 	if t.witness == nil {
 		return
 	}
 	seen := t.witness.stop()
-	for i := range t.checks {
-		c := &t.checks[i]
+	from := t.settled
+	t.settled = len(t.checks)
+	for i := range t.checks[from:] {
+		c := &t.checks[from+i]
 		if c.Status != Failed || c.noise.times == 0 || math.IsNaN(c.off) {
 			continue
 		}

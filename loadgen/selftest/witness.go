@@ -40,6 +40,15 @@ func (w *witness) run() {
 	w.done <- late
 }
 
+// aside watches the machine until it is asked what it saw, which has to be once. Without
+// witnesses it sees nothing.
+func (t *Trial) aside() (seen func() *latency.Histogram) {
+	if !t.lab.Witness {
+		return func() *latency.Histogram { return latency.New(latency.Coarse) }
+	}
+	return watch().stop
+}
+
 // stop returns how late the wake-ups were, in ns.
 func (w *witness) stop() *latency.Histogram {
 	w.quit.Store(true)
