@@ -1,8 +1,10 @@
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -106,7 +108,8 @@ func conns(groups []*cells.Group) string {
 func byConns(g *cells.Group) float64 { return float64(g.Cell.Conns) }
 func byRate(g *cells.Group) float64  { return g.Cell.Rate }
 
-// seriesOf makes a line per model, in chart order, of the groups that have the figure.
+// seriesOf makes a line per model, in chart order, of the groups that have the figure, from left
+// to right.
 func seriesOf(
 	set *cells.Set, groups []*cells.Group, x func(*cells.Group) float64, y func(*cells.Group) stats.Interval,
 ) []series {
@@ -119,6 +122,7 @@ func seriesOf(
 			}
 		}
 		if len(s.points) > 0 {
+			slices.SortStableFunc(s.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
 			out = append(out, s)
 		}
 	}

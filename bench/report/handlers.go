@@ -35,8 +35,7 @@ func (v view) handlersSection() string {
 			parts = append(parts, part.table(t.set, groups).Markdown())
 		}
 	}
-	trouble := view{run: t.run, set: t.set}.trouble()
-	return join(append(parts, v.origin(t), trouble)...)
+	return join(append(parts, v.origin(t), t.trouble())...)
 }
 
 // stallTable says of every model whether a quick request on one connection waits for a handler

@@ -66,6 +66,12 @@ func (v view) origin(t topic) string {
 		t.run.Env.Started.UTC().Format("2006-01-02 15:04 UTC"), view{run: t.run, set: t.set}.counts())
 }
 
+// trouble is "What went wrong" of the topic's own run, folded away.
+func (t topic) trouble() string {
+	return "<details>\n<summary>What went wrong in this run</summary>\n\n" +
+		view{run: t.run, set: t.set}.trouble() + "\n</details>"
+}
+
 // familySection shows what idle connections cost each member of the family tree.
 func (v view) familySection() string {
 	t := v.family
@@ -79,8 +85,7 @@ func (v view) familySection() string {
 			parts = append(parts, familyTable(t.set, groups).Markdown())
 		}
 	}
-	trouble := view{run: t.run, set: t.set}.trouble()
-	return join(append(parts, v.pictures(chart.FamilyMemory), v.origin(t), trouble)...)
+	return join(append(parts, v.pictures(chart.FamilyMemory), v.origin(t), t.trouble())...)
 }
 
 // familyTable has a row per model: the cost at each number of open connections, and how many it

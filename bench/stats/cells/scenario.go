@@ -61,7 +61,7 @@ func (s Scenario) String() string {
 		parts = append(parts, "GET "+s.Path)
 	}
 	if s.Mix != "" {
-		parts = append(parts, "GET "+s.Mix)
+		parts = append(parts, "GET "+mixWords(s.Mix))
 	}
 	if s.Beside != "" {
 		parts = append(parts, "beside GET "+s.Beside+" on another connection")
@@ -76,6 +76,17 @@ func (s Scenario) String() string {
 		parts = append(parts, fmt.Sprintf("%s idle connections beside", Count.Tick(float64(s.Idle))))
 	}
 	return strings.Join(append(parts, topologyName(s.Topology)), ", ")
+}
+
+// mixWords writes a mix as people would: "/ (99) and /delay/5 (1)".
+func mixWords(mix string) string {
+	kinds := strings.Split(mix, ",")
+	for i, kind := range kinds {
+		if colon := strings.LastIndexByte(kind, ':'); colon >= 0 {
+			kinds[i] = fmt.Sprintf("%s (%s)", kind[:colon], kind[colon+1:])
+		}
+	}
+	return strings.Join(kinds, " and ")
 }
 
 // Place says which cell it is, without its model: the scenario, connections and offered load.
