@@ -89,7 +89,7 @@ func (a *app) command() *cobra.Command {
 	root.SetFlagErrorFunc(explainFlag)
 	root.AddCommand(
 		a.runCommand(), a.reportCommand(), a.compareCommand(), a.listCommand(), a.doctorCommand(),
-		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(),
+		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(), a.explainCommand(),
 	)
 	return root
 }
