@@ -141,7 +141,7 @@ func (r *run) addLoop(i int, target conns.Target) error {
 	share := pace.Share{Loop: n, Loops: all}
 	r.loops = append(r.loops, engine.New(engine.Config{
 		Engine: p.Engine, Dialog: dialog, Schedule: r.opt.mutant.paced(p.schedule(share)),
-		Dialer:  conns.NewDialer(target, p.Sources, n*max(p.Sources/all, 1)),
+		Dialer:  r.opt.mutant.dialing(conns.NewDialer(target, p.Sources, n*max(p.Sources/all, 1))),
 		Gate:    conns.NewGate(p.RampPerS/float64(all), r.began),
 		Control: &r.control, Clock: r.clock,
 		Conns: part(p.Conns, n, all), Idle: part(p.Idle, n, all),
