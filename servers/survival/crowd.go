@@ -29,8 +29,8 @@ func crowdFaults() []Fault {
 			Says: "as many slow writers as slow readers at once; memory is bounded, a normal client is served",
 		},
 		{
-			Name: "crowd-leaves", Run: (*Trial).crowdLeaves, Protos: []string{"http"},
-			Says: "a crowd asks, waits, and leaves, twice; the second costs no memory beyond the first",
+			Name: "crowd-leaves", Run: (*Trial).crowdLeaves, Load: true, Protos: []string{"http"},
+			Says: "a crowd asks, waits, and leaves, twice; the second costs no memory beyond the first, which is given back",
 		},
 	}
 }

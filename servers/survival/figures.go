@@ -6,19 +6,20 @@ const (
 	FigureSpin      = "CPU, no descriptors left, %"
 	FigureQuietP99  = "p99, quiet, µs"
 	FigureSlowP99   = "p99, slow crowd, µs"
+	FigureSlowRatio = "p99, slow crowd / quiet"
 	FigureQuiet     = "memory, quiet, MiB"
 	FigureSlow      = "memory, slow crowd, MiB"
 	FigureBefore    = "memory, before a crowd, MiB"
 	FigureCrowd     = "memory, with it, MiB"
+	FigureSecond    = "memory, with a second one, MiB"
 	FigureAfter     = "memory, after it, MiB"
-	FigureUntilBack = "given back after, s"
 	FigureExit      = "SIGTERM to exit, s"
 )
 
 // figureNames returns them in the order of the table.
 func figureNames() []string {
 	return []string{
-		FigureIdle, FigureSpin, FigureQuietP99, FigureSlowP99, FigureQuiet, FigureSlow,
-		FigureBefore, FigureCrowd, FigureAfter, FigureUntilBack, FigureExit,
+		FigureIdle, FigureSpin, FigureQuietP99, FigureSlowP99, FigureSlowRatio, FigureQuiet, FigureSlow,
+		FigureBefore, FigureCrowd, FigureSecond, FigureAfter, FigureExit,
 	}
 }

@@ -7,60 +7,87 @@ import (
 	"time"
 )
 
-// crowdLeaves compares the memory that two crowds cost, and waits, in the large round, until
-// the server has given it back.
+// crowdLeaves compares the memory that two crowds cost, and what the server holds when the first
+// and when the second have left.
 func (t *Trial) crowdLeaves() error {
-	before, first, second, err := t.twoCrowds(t.N(10_000, 200))
+	sockets, err := t.Sockets()
 	if err != nil {
 		return err
 	}
-	if second > 1.25*first+16 {
-		err = fmt.Errorf("a crowd took %.0f MiB the first time, and %.0f the second", first, second)
+	if err := t.wave(t.N(500, 20), nil); err != nil { // what is made once, is made now
+		return err
+	}
+	before, err := t.RSS()
+	if err != nil {
+		return err
+	}
+	var with, after [2]float64
+	for i := range with {
+		t.moreTime()
+		if err := t.wave(t.N(10_000, 200), &with[i]); err != nil {
+			return err
+		}
+		if err := t.allLeft(sockets); err != nil {
+			return err
+		}
+		if after[i], err = t.givenBack(before); err != nil {
+			return err
+		}
 	}
 	t.Record(FigureBefore, before)
-	t.Record(FigureCrowd, max(first, second))
-	if t.Full { // in the small round there is no time for the collector to come by
-		err = errors.Join(err, t.awaitGivenBack(before))
-	}
-	return err
+	t.Record(FigureCrowd, with[0])
+	t.Record(FigureSecond, with[1])
+	t.Record(FigureAfter, after[1])
+	return t.wantsNoGrowth(before, with, after)
 }
 
-// twoCrowds returns the memory of the server before a crowd of n, with it, and with another.
-func (t *Trial) twoCrowds(n int) (before, first, second float64, err error) {
-	if t.Full {
-		t.Turn.Lock()
-		defer t.Turn.Unlock()
-		t.moreTime() // others may have had their turn for long
+// wantsNoGrowth judges the memory before the crowds, with each, and after each.
+func (t *Trial) wantsNoGrowth(before float64, with, after [2]float64) (err error) {
+	if with[1] > 1.1*with[0]+burst {
+		err = fmt.Errorf("a crowd took %.0f MiB the first time, and %.0f the second", with[0], with[1])
 	}
-	if err = t.wave(t.N(500, 20), nil); err != nil { // what is made once, is made now
-		return 0, 0, 0, err
-	}
-	before, err = t.RSS()
-	err = errors.Join(err, t.wave(n, &first), t.wave(n, &second))
-	return before, first, second, err
-}
-
-// awaitGivenBack waits until the server holds hardly more memory than before. Of a server that has
-// nothing to do the Go runtime collects the garbage every two minutes, what was pooled only the
-// second time (sync.Pool), and it gives back slowly what is free.
-func (t *Trial) awaitGivenBack(before float64) error {
-	const patience = 8 * time.Minute
-	start, after := time.Now(), 0.0
-	err := poll(start.Add(patience), func() (err error) {
-		time.Sleep(500 * time.Millisecond)
-		if after, err = t.RSS(); err == nil && after > 1.1*before+givenBack {
-			err = fmt.Errorf("after %v it holds %.0f MiB; before the crowd, %.0f", patience, after, before)
-		}
+	if !t.Full { // a small crowd is not worth a collection
 		return err
-	})
-	t.Record(FigureAfter, after)
-	t.Record(FigureUntilBack, time.Since(start).Seconds())
-	return err
+	}
+	if after[1] > 1.1*after[0]+burst/8 {
+		err = errors.Join(err, fmt.Errorf("a crowd left %.0f MiB behind, and the next %.0f", after[0], after[1]))
+	}
+	pids, pidErr := t.pids()
+	if after[1] > 1.1*before+records*float64(len(pids)) {
+		err = errors.Join(err, fmt.Errorf("before the crowds it held %.0f MiB, and %.0f after", before, after[1]))
+	}
+	return errors.Join(err, pidErr)
 }
 
-// givenBack is how many MiB may remain of a crowd besides a tenth of what there was: the
-// runtime never frees the descriptors of goroutines and threads themselves.
-const givenBack = 8.0
+const (
+	// burst is by how many MiB two equal crowds may differ: how many of them are being answered
+	// at the same moment is chance.
+	burst = 32.0
+	// records is how many MiB may remain of a crowd in each process besides a tenth of what there
+	// was: the runtime never frees the records of goroutines (half a KiB each), tables that grew stay.
+	records = 8.0
+)
+
+// allLeft waits until the server has closed all connections of a crowd.
+func (t *Trial) allLeft(sockets int) error {
+	return t.until(func() error {
+		if n, err := t.Sockets(); err != nil || n > sockets {
+			return fmt.Errorf("a crowd has left, and it has %d sockets, %d before (%v)", n, sockets, err)
+		}
+		return nil
+	})
+}
+
+// givenBack waits until the server holds hardly more memory than before, or has had the time to,
+// and returns what it holds.
+func (t *Trial) givenBack(before float64) (after float64, err error) {
+	for end := time.Now().Add(time.Duration(t.N(20_000, 0)) * time.Millisecond); ; time.Sleep(100 * time.Millisecond) {
+		after, err = t.RSS()
+		if err != nil || after <= 1.1*before+records || time.Now().After(end) {
+			return after, err
+		}
+	}
+}
 
 // wave lets n peers come, ask and wait for all others; then all leave. peak is the memory of
 // the server while all are there.

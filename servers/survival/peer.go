@@ -33,13 +33,18 @@ func (t *Trial) dialNarrow() (*net.TCPConn, error) {
 	})
 }
 
-func (t *Trial) dial(control func(network, address string, raw syscall.RawConn) error) (*net.TCPConn, error) {
+// rawControl sets options of a socket before it is connected.
+type rawControl = func(network, address string, raw syscall.RawConn) error
+
+func (t *Trial) dial(control rawControl) (*net.TCPConn, error) { return t.dialTo(t.Addr, control) }
+
+func (t *Trial) dialTo(addr string, control rawControl) (*net.TCPConn, error) {
 	t.mu.Lock()
 	from := net.IPv4(127, 0, 0, byte(2+t.nextFrom%sources))
 	t.nextFrom++
 	t.mu.Unlock()
 	d := net.Dialer{Deadline: t.ends, KeepAlive: -1, LocalAddr: &net.TCPAddr{IP: from}, Control: control}
-	c, err := d.DialContext(context.Background(), "tcp", t.Addr)
+	c, err := d.DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}

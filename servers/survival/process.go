@@ -21,6 +21,7 @@ type Model struct {
 	Protocols   []string `json:"protocols"`
 	Available   bool     `json:"available"`
 	Reason      string   `json:"reason"`
+	Prefork     bool     `json:"prefork"` // it has several processes without being asked
 	KnownLimits []struct {
 		Case   string `json:"case"`
 		Reason string `json:"reason"`
@@ -43,7 +44,7 @@ func (r *Round) Models() ([]Model, error) {
 // Server is a netserve that runs.
 type Server struct {
 	Addr  string
-	Model string
+	Model Model
 
 	cmd    *exec.Cmd
 	start  time.Time
@@ -52,25 +53,22 @@ type Server struct {
 	err    error         // of Wait; read it after exited
 }
 
-// preforking is the model that has several processes without being asked.
-const preforking = "prefork"
-
 // limited lowers the limit of open files and becomes the program that follows. The text is
 // fixed; the number and the program are arguments.
 const limited = `ulimit -n "$0" && exec "$@"`
 
 // Start starts a server as f wants it, and returns when it accepts.
-func (r *Round) Start(model, proto string, f Fault) (*Server, error) {
+func (r *Round) Start(m Model, proto string, f Fault) (*Server, error) {
 	args := append([]string{
-		r.Netserve, "--model", model, "--proto", proto, "--addr", "127.0.0.1:0", "--die-with-parent",
+		r.Netserve, "--model", m.Name, "--proto", proto, "--addr", "127.0.0.1:0", "--die-with-parent",
 	}, f.Flags...)
-	if f.PerProcess && model == preforking {
+	if f.PerProcess && m.Prefork {
 		args = append(args, "--procs", "1")
 	}
 	if f.NoFile > 0 {
 		args = append([]string{"/bin/sh", "-c", limited, strconv.Itoa(f.NoFile)}, args...)
 	}
-	s := &Server{Model: model, cmd: exec.Command(args[0], args[1:]...), start: time.Now(), exited: make(chan struct{})}
+	s := &Server{Model: m, cmd: exec.Command(args[0], args[1:]...), start: time.Now(), exited: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), f.Env...)
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
@@ -97,7 +95,7 @@ func (r *Round) Start(model, proto string, f Fault) (*Server, error) {
 	}
 	if err != nil {
 		s.Kill()
-		return nil, fmt.Errorf("netserve --model %s was not ready: %w; stderr: %.500q", model, err, s.Stderr())
+		return nil, fmt.Errorf("netserve --model %s was not ready: %w; stderr: %.500q", m.Name, err, s.Stderr())
 	}
 	return s, nil
 }

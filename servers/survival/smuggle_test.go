@@ -165,7 +165,7 @@ func smuggle(t *testing.T, r *Round, m Model, p proxy) (res ProxyResult, disturb
 	if !m.Available {
 		t.Skip(m.Reason)
 	}
-	srv, err := r.Start(m.Name, "http", Fault{})
+	srv, err := r.Start(m, "http", Fault{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func victim(sock string) error {
 // tapped shows that the tap sees: a way to the model that looks at nothing lets a hidden request
 // through, and the tap must find its answer. Otherwise proxied could not fail.
 func tapped(t *testing.T, r *Round) {
-	srv, err := r.Start("goroutine", "http", Fault{})
+	srv, err := r.Start(Model{Name: "goroutine"}, "http", Fault{})
 	if err != nil {
 		t.Fatal(err)
 	}

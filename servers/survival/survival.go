@@ -122,7 +122,7 @@ type Round struct {
 // server serves again, has given back its sockets, says nothing terrible on stderr, and stops.
 func (r *Round) Play(m Model, p string, f Fault) Result {
 	res := Result{Model: m.Name, Proto: p, Fault: f.Name, Known: m.reasonFor(f)}
-	srv, err := r.Start(m.Name, p, f)
+	srv, err := r.Start(m, p, f)
 	if err != nil {
 		res.Err = err
 		return res

@@ -100,13 +100,22 @@ func models(t *testing.T, r *Round) []Model {
 	return all
 }
 
-func faults(t *testing.T, r *Round, keep func(Result)) {
+func faults(t *testing.T, r *Round, report func(Result)) {
+	done := keep(t)
 	for _, m := range models(t, r) {
 		play := func(load bool) {
 			for _, f := range Faults() {
 				for _, p := range r.protos(m, f) {
 					if load == (r.Full && f.Load) {
-						t.Run(m.Name+"/"+p+"/"+f.Name, func(t *testing.T) { keep(trial(t, r, m, p, f)) })
+						if res, ok := done.find(m, p, f); ok {
+							report(res)
+							continue
+						}
+						t.Run(m.Name+"/"+p+"/"+f.Name, func(t *testing.T) {
+							res := trial(t, r, m, p, f)
+							done.add(t, res)
+							report(res)
+						})
 					}
 				}
 			}

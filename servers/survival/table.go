@@ -103,7 +103,7 @@ func (r Report) figures() string {
 			}
 		}
 	}
-	return markdown(append([]string{"model", "protocol"}, append(figureNames(), "p99, slow crowd / quiet")...), rows)
+	return markdown(append([]string{"model", "protocol"}, figureNames()...), rows)
 }
 
 func (r Report) figureRow(model, proto string) (row []string, found bool) {
@@ -119,10 +119,7 @@ func (r Report) figureRow(model, proto string) (row []string, found bool) {
 	for _, name := range figureNames() {
 		row = append(row, short(got, name))
 	}
-	if quiet := got[FigureQuietP99]; quiet > 0 {
-		got["ratio"] = got[FigureSlowP99] / quiet
-	}
-	return append(row, short(got, "ratio")), len(got) > 0
+	return row, len(got) > 0
 }
 
 // short prints a figure with no more digits than it deserves.

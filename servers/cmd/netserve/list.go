@@ -17,6 +17,7 @@ type row struct {
 	VariantOf   string               `json:"variant_of,omitempty"`
 	Summary     string               `json:"summary"`
 	Protocols   []string             `json:"protocols"`
+	Prefork     bool                 `json:"prefork,omitempty"`  // has several processes without being asked
 	Features    []string             `json:"features,omitempty"` // what --without can leave out
 	Available   bool                 `json:"available"`
 	Reason      string               `json:"reason"` // why not
@@ -70,7 +71,7 @@ func casesOf(limits []servers.KnownLimit) string {
 func rowOf(m servers.Model) row {
 	r := row{
 		Name: m.Name, Family: m.Family, VariantOf: m.VariantOf, Summary: m.Summary, Protocols: m.Protocols,
-		Features: m.Features, Available: true, Card: m.Card, KnownLimits: m.KnownLimits,
+		Prefork: m.Prefork, Features: m.Features, Available: true, Card: m.Card, KnownLimits: m.KnownLimits,
 	}
 	if r.Protocols == nil {
 		r.Protocols = []string{"echo", "http"}
