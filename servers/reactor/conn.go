@@ -36,13 +36,8 @@ func (c *conn) proceed() {
 		return // was not told, but had its turn coming
 	}
 	l := c.loop
-	w := l.desk.Borrow()
-	w.For = c
-	next := c.Proceed(w, &l.means)
-	if next != stream.Thinking {
-		l.desk.GiveBack(w) // between two events a connection holds no buffer
-	}
-	switch next {
+	l.work.For = c
+	switch c.Proceed(l.work, &l.means) {
 	case stream.Wait:
 		c.rest()
 	case stream.Later:
@@ -52,7 +47,8 @@ func (c *conn) proceed() {
 		c.timed = true
 		l.deadlines.Set(int(c.slot), deadline.After(l.tick(), stream.LingerTime))
 		l.later(c)
-	case stream.Thinking: // no time of the peer's: it waits for us
+	case stream.Thinking: // on a worker; the peer waits for us, so it has all the time
+		l.work = l.desk.Borrow()
 		c.paused = l.deadlines.Pause(int(c.slot))
 	case stream.Over:
 		c.close()
@@ -80,7 +76,7 @@ func (c *conn) rest() {
 func (c *conn) touch() {
 	l := c.loop
 	wait, moved, answered := c.Progress()
-	if moved && (c.timed || wait != deadline.Request || l.house.Timeouts.Idle > 0) {
+	if moved && (c.timed || wait != deadline.Request || !l.patient) {
 		c.timed = true
 		l.deadlines.Touch(int(c.slot), l.tick(), wait, answered)
 	}

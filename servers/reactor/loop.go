@@ -18,17 +18,19 @@ import (
 // loop is one reactor: a demultiplexer, a listener and the connections it accepted. One
 // goroutine owns it and everything in it.
 type loop struct {
-	house     *loops.House
-	demux     *demux.Demux
-	now       func() time.Duration // the clock of the demultiplexer
-	desk      offload.Desk         // read buffers
+	work      *offload.Work // the read buffer of whoever has the turn
 	means     stream.Means
+	demux     *demux.Demux
+	deadlines *deadline.Table // by slot; slot 0 is the acceptor's
 	edge      bool
+	patient   bool // peers may be idle for ever
 	closing   bool // the server stops
 	listener  int  // closed when closing
+	house     *loops.House
+	now       func() time.Duration // the clock of the demultiplexer
+	desk      offload.Desk         // read buffers that workers have had
 	conns     table.Roster[conn]
-	deadlines *deadline.Table // by slot; slot 0 is the acceptor's
-	ready     []*conn         // those that go on without being told
+	ready     []*conn // those that go on without being told
 }
 
 // open makes a loop. It is not locked to a thread: it needs none in particular, and when a wait
@@ -41,10 +43,11 @@ func open(h *loops.House, listener int, opt Options) (*loop, error) {
 	if !h.MayHoldProcessor() {
 		d.RawWait = 0
 	}
-	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener}
+	l := &loop{house: h, edge: opt.Edge, demux: d, now: d.Now, listener: listener, patient: h.Timeouts.Idle == 0}
 	d.Watch = h.Dog.Watch()
 	l.means = stream.Means{Pool: h.Pool, Watch: d.Watch, Log: h.Log}
 	l.desk = offload.Desk{Pool: h.Pool, Wake: d.Wake, Size: h.ReadSize}
+	l.work = l.desk.Borrow()
 	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
 	if err := d.Register(listener, demux.Readable, acceptor{l}); err != nil {
 		return nil, errors.Join(err, d.Close())

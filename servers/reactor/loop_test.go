@@ -197,7 +197,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(conn{}); size > 64 {
 		t.Errorf("a conn has %d bytes; want at most 64, a cache line", size)
 	}
-	const conns, most = 1000, 256
+	const conns, most = 1000, 160
 	var limit unix.Rlimit
 	if must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)); limit.Cur < 2*conns+100 {
 		t.Skipf("needs %d descriptors, may have %d", 2*conns+100, limit.Cur)

@@ -34,7 +34,7 @@ func Accept(listener int, admit func(fd int)) unix.Errno {
 // Open begins a stream on a new connection. Beyond the limit the peer is told to leave, and the
 // first Proceed sees to it.
 func Open(h *loops.House, fd int) Stream {
-	s := Stream{session: h.Protocol.New(), fd: int32(fd), canWrite: true, moved: true}
+	s := Stream{session: h.Protocol.New(), fd: int32(fd), told: demux.Writable, moved: true}
 	s.seat, s.verdict = h.Enter()
 	if refusal := h.Protocol.Refusal; s.seat == loops.Doorstep && len(refusal) > 0 {
 		s.send(refusal) // fits: the socket is new
@@ -63,6 +63,9 @@ func (s *Stream) Thinking() bool { return s.thinking }
 
 // Lingers reports whether FIN was sent to a peer that may still be talking.
 func (s *Stream) Lingers() bool { return s.drops > 0 }
+
+// Owes reports whether there is output that the socket has not taken.
+func (s *Stream) Owes() bool { return s.debt != nil }
 
 // Interest is what a stream waits for: room if it owes something, else bytes, or their end.
 func (s *Stream) Interest() demux.Readiness {

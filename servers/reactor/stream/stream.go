@@ -34,19 +34,24 @@ import (
 // small, so that an idle connection costs little: it has no buffer but for what it owes.
 type Stream struct {
 	session proto.Session
-	debt    *debt // owed output; while there is any, nothing is read
-	fd      int32 // -1: closed
+	debt    *debt           // owed output; while there is any, nothing is read
+	fd      int32           // -1: closed
+	told    demux.Readiness // and not yet found to be otherwise
 	verdict proto.Verdict
 	seat    loops.Seat
 	drops   uint8 // reads dropped while lingering; 0: does not linger
 
-	canRead  bool // a read may find something
-	canWrite bool // the socket may have room
-	ended    bool // the stream ends behind what there is to read: a short read is not the last
 	thinking bool // a worker has the session
 	moved    bool // bytes came or went since Progress
 	answered bool // output was made since then
 }
+
+// What readiness means to a stream.
+const (
+	ended    = demux.Hangup | demux.Gone | demux.Failure   // behind what there is to read is an end
+	canRead  = demux.Readable | ended                      // a read may find something
+	canWrite = demux.Writable | demux.Gone | demux.Failure // a write may take something, or tell why not
+)
 
 // debt is output that the socket has not taken yet.
 type debt struct{ rest []byte }
@@ -82,18 +87,14 @@ const (
 // HEART
 
 // Note notes what can be done.
-func (s *Stream) Note(r demux.Readiness) {
-	s.ended = s.ended || r&(demux.Hangup|demux.Gone|demux.Failure) != 0
-	s.canRead = s.canRead || s.ended || r&demux.Readable != 0
-	s.canWrite = s.canWrite || r&(demux.Writable|demux.Gone|demux.Failure) != 0
-}
+func (s *Stream) Note(r demux.Readiness) { s.told |= r }
 
 // Proceed takes one step after the other, until somebody else has to. w is to read into; it stays
 // the caller's, unless the stream is Thinking.
 func (s *Stream) Proceed(w *offload.Work, m *Means) Next {
 	for range FairSteps {
 		switch {
-		case s.debt != nil && s.canWrite:
+		case s.debt != nil && s.told&canWrite != 0:
 			s.pay()
 		case s.debt != nil: // back-pressure: who does not read is not read from
 			return Wait
@@ -106,7 +107,7 @@ func (s *Stream) Proceed(w *offload.Work, m *Means) Next {
 			if !s.think(w, 0, m) {
 				return Thinking
 			}
-		case s.canRead:
+		case s.told&canRead != 0:
 			if n := s.receive(w.Buf); n > 0 && !s.think(w, n, m) {
 				return Thinking
 			}
@@ -120,13 +121,17 @@ func (s *Stream) Proceed(w *offload.Work, m *Means) Next {
 // receive reads once, and returns how many bytes there are to think about.
 func (s *Stream) receive(buf []byte) int {
 	n, errno := sock.Recv(int(s.fd), buf)
-	s.canRead = n == len(buf) || n > 0 && s.ended // a short read has emptied the socket
+	if n < len(buf) {
+		s.told &^= demux.Readable // a short read has emptied the socket
+	}
 	switch {
 	case n > 0 && s.drops == 0:
 		return n
 	case n > 0 && s.drops < LingerReads:
 		s.drops++
-	case errno != unix.EAGAIN:
+	case errno == unix.EAGAIN:
+		s.told &^= ended // not yet
+	default:
 		s.verdict = proto.Close // FIN: all that was asked is answered. Or nobody is there
 	}
 	return 0
@@ -153,22 +158,21 @@ func (s *Stream) think(w *offload.Work, n int, m *Means) bool {
 // Obey sends what the session said in w. What does not fit is kept, for w is not the stream's. A
 // stream that was closed while a worker had its session only lets go of it.
 func (s *Stream) Obey(w *offload.Work, m *Means) {
-	s.thinking = false
-	if w.Panic != nil {
-		m.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
-	}
-	if s.Closed() {
+	s.thinking, s.verdict = false, w.Verdict
+	switch {
+	case s.Closed():
 		proto.Release(s.session)
-		return
-	}
-	s.verdict = w.Verdict
-	if len(w.Out) > 0 {
+	case w.Panic != nil:
+		m.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
+	case len(w.Out) > 0:
 		s.answered = true
 		if rest := s.send(w.Out); len(rest) > 0 {
-			s.debt = &debt{slices.Clone(rest)}
+			s.owe(rest)
 		}
 	}
 }
+
+func (s *Stream) owe(rest []byte) { s.debt = &debt{slices.Clone(rest)} }
 
 // pay sends what is owed, as far as there is room.
 func (s *Stream) pay() {
@@ -185,7 +189,9 @@ func (s *Stream) send(out []byte) (rest []byte) {
 		return nil
 	}
 	s.moved = s.moved || n > 0
-	s.canWrite = n == len(out)
+	if n < len(out) {
+		s.told &^= canWrite
+	}
 	return out[n:]
 }
 
