@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"bench/stats":         {"bench/stats", "bench/record"},
 	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/conform":       {},
+	"bench/trace":         {},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }
