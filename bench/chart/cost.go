@@ -117,9 +117,9 @@ func memory(set *cells.Set, proto string) (Chart, bool) {
 			cells.Connections(groups[0].Held()), cells.ProtoName(proto)),
 		Alt: "Bar charts: bytes per idle connection of each model, in the server's process and in " +
 			"the kernel.",
-		Caption: caption(set, sc, groups, "Left: growth of the server's resident memory from none to all "+
-			"connections open and idle, per connection. Right: growth of the kernel's memory (slab, "+
-			"kernel stacks, page tables) of the whole machine, the generator's end included. Smallest "+
+		Caption: caption(set, sc, groups, "Left: growth of the server's own resident memory (heap, stacks, "+
+			"buffers) from none to all connections open and idle, per connection. Right: growth of the kernel's memory "+
+			"(slab, TCP buffers, kernel stacks, page tables) of the whole machine, the generator's end included. Smallest "+
 			"first (hollow: read with care); whiskers: interval over blocks."),
 		Notes: notes(groups, user, nowhere),
 		page:  page{rows: [][]panel{panels}},

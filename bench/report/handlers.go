@@ -45,24 +45,25 @@ func stallTable(set *cells.Set) string {
 	if len(groups) == 0 {
 		return notMeasured("a quick request beside one that blocks")
 	}
-	t := table.New("<model", "slowest quick answer", "quick answers", "<others wait", "blocks", "errors")
+	t := table.New("<model", "typical quick answer", "slowest", "quick answers", "<others wait", "blocks", "errors")
 	for _, g := range groups {
-		slowest, others := g.Median(cells.Slowest()), none
-		if slowest.OK() {
+		typical, others := g.Median(cells.Typical()), none
+		if typical.OK() {
 			others = "no"
-			if slowest.Value >= answersWithin.Seconds() {
+			if typical.Value >= answersWithin.Seconds() {
 				others = "yes, for the whole handler"
 			}
 		}
-		t.Add(g.Cell.Model, median(g, cells.Slowest()), median(g, cells.Throughput()), others, blocks(g),
-			failures(g, g.Health()))
+		t.Add(g.Cell.Model, median(g, cells.Typical()), plain(g, cells.Slowest()), plain(g, cells.Throughput()), others,
+			blocks(g), failures(g, g.Health()))
 	}
 	return Titled{
 		Table: t.Trim(none),
 		Notes: []string{fmt.Sprintf("One connection asks for GET %s all the time; another asks for GET / in a closed "+
-			"loop, and is measured. Others wait: the slowest answer took %s or more. Quick answers: per second. "+
-			"The server has one CPU, so a model with a loop per CPU has one loop; names with +offload run their "+
-			"handlers on a pool of workers. %s.",
+			"loop, and is measured. Typical is the median of its response times, slowest the longest of them, quick "+
+			"answers how many came per second. Others wait: the typical answer took %s or more. The server has one "+
+			"CPU, so a model with a loop per CPU has one loop; names with +offload run their handlers on a pool of "+
+			"workers. %s.",
 			groups[0].Cell.Beside, cells.Seconds.Tick(answersWithin.Seconds()), sentence(cells.BlocksNote(groups)))},
 	}.Markdown()
 }

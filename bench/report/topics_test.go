@@ -64,7 +64,7 @@ func TestTopicsStandInTheirSections(t *testing.T) {
 		},
 		v.handlersSection(): {
 			"blocking-http.png", "| reactor +offload |", "idlers-http.png", "handler-time-http.png", "| 100 : 9.9k |",
-			"| slowest quick answer |", "GET /delay/200", "| 10 ms |",
+			"| typical quick answer |", "GET /delay/200", "| 10 ms |",
 		},
 	} {
 		for _, want := range text {
@@ -102,9 +102,9 @@ func TestTopicsThatAreNotThere(t *testing.T) {
 func TestWhoWaits(t *testing.T) {
 	run := synth.Run(synth.Options{Seed: 4, Blocks: 2, Topics: true, Models: []string{"goroutine", "reactor"}})
 	for i := range run.Records {
-		run.Records[i].Load.Response.Max = 2e6
+		run.Records[i].Load.Response.P50 = 2e6
 		if run.Records[i].Cell.Model == "reactor" {
-			run.Records[i].Load.Response.Max = 199e6
+			run.Records[i].Load.Response.P50 = 199e6
 		}
 	}
 	text := stallTable(newView(run, Options{Baseline: "goroutine"}).set)

@@ -44,6 +44,18 @@ func QuickResponse(q float64) Metric {
 	return m
 }
 
+// Typical is the middle of the response times, however few there are: a request that waits for a
+// handler of its neighbour leaves time for few, and each of them waits.
+func Typical() Metric {
+	return Metric{
+		Name: "typical", Unit: Seconds, Lower: true, Timed: true,
+		Definition: "The middle of the response times of the window, however few they are.",
+		Of: func(r record.Record) (float64, bool) {
+			return float64(r.Load.Response.P50) / 1e9, r.Load.Response.Count > 0
+		},
+	}
+}
+
 // Slowest is the longest response time of the window.
 func Slowest() Metric {
 	return Metric{
