@@ -45,13 +45,13 @@ func (p Plan) fit() (Plan, error) {
 	})
 }
 
-// salvo is how many connections the loops may begin before the server accepts one of them. A
+// salvo is how many connections the loops begin before the server gets to accept one of them. A
 // plan that paces its connects has none.
 func (p Plan) salvo() int {
 	if p.RampPerS > 0 {
 		return 0
 	}
-	return min(p.Conns+p.Idle, p.allLoops()*conns.Window)
+	return min(p.Conns+p.Idle, p.allLoops()*conns.Batch)
 }
 
 // allLoops is how many loops there are in all processes together.

@@ -29,6 +29,7 @@ type Plan struct {
 	Size   int    `json:"size"`           // bytes per echo message, or per POST body
 	Loops  int    `json:"loops"`          // event loops of a process, each a locked OS thread
 	Procs  int    `json:"procs"`          // processes that share the load; 0: as descriptors demand
+	Stamps int    `json:"stamps"`         // connections on which the kernel's clock is read, too
 	Engine string `json:"engine"`         // epoll or uring
 	Seed   uint64 `json:"seed"`           // of every random choice
 
@@ -75,6 +76,7 @@ type Summary struct {
 	Little      Little      `json:"little"`  // does the bookkeeping agree with itself?
 	Network     Network     `json:"network"` // what the kernel counted, whole machine, whole run
 	Memory      Memory      `json:"memory"`  // what the connections took
+	Stamps      Stamps      `json:"stamps"`  // the generator's clock against the kernel's
 	Verdict     string      `json:"verdict"` // valid, suspect or invalid
 	Reasons     []string    `json:"reasons"` // why it is not valid, in words
 	Cost        string      `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
@@ -207,6 +209,16 @@ type Network struct {
 	ListenOverflows uint64 `json:"listen_overflows"` // connections that found the accept queue full
 	ListenDrops     uint64 `json:"listen_drops"`     // SYNs dropped at a listener, for any reason
 	TimeWait        uint64 `json:"time_wait"`        // sockets in TIME_WAIT when the run ended
+}
+
+// Stamps are clock readings of this program against the kernel's own stamps of the same bytes, on a
+// sample of the connections. Service times contain both: they are the generator's own bias.
+type Stamps struct {
+	Connections int     `json:"connections"`           // in the sample; 0: not asked for
+	Send        Latency `json:"send_ns"`               // from before the write to the kernel's stamp of it
+	Receive     Latency `json:"receive_ns"`            // from the kernel's stamp of arrival to after the read
+	Missing     uint64  `json:"missing"`               // writes and reads that the kernel did not stamp
+	Unavailable string  `json:"unavailable,omitempty"` // why there are no stamps
 }
 
 // Memory is what the connections took. The kernel's part is the growth of its own objects (slab)

@@ -104,7 +104,7 @@ func (p Plan) check() error {
 	}
 	for name, n := range map[string]float64{
 		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn),
-		"sources": float64(p.Sources), "procs": float64(p.Procs), "rate": p.Rate, "ramp": p.RampPerS,
+		"sources": float64(p.Sources), "procs": float64(p.Procs), "stamps": float64(p.Stamps), "rate": p.Rate, "ramp": p.RampPerS,
 		"warmup": p.Warmup.Seconds(), "settle": p.Settle.Seconds(),
 	} {
 		if !(n >= 0) {
@@ -131,6 +131,9 @@ func (p Plan) check() error {
 		return fmt.Errorf("--pipeline is %d: want %d or less", p.Pipeline, maxPipeline)
 	case p.Loops > min(maxLoops, p.Conns):
 		return fmt.Errorf("--loops is %d: want %d or less, and no more than --conns", p.Loops, maxLoops)
+	case p.Stamps > 0 && p.Engine != engine.Engines()[0]:
+		return fmt.Errorf("--stamps needs --engine %s: of sends that a ring carries out there is no clock"+
+			" reading to compare", engine.Engines()[0])
 	case p.Procs > maxProcs:
 		return fmt.Errorf("--procs is %d: want %d or less", p.Procs, maxProcs)
 	case p.Size > maxMessage:

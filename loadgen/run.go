@@ -142,13 +142,13 @@ func (r *run) addLoop(i int, target conns.Target) error {
 	r.loops = append(r.loops, engine.New(engine.Config{
 		Engine: p.Engine, Dialog: dialog, Schedule: r.opt.mutant.paced(p.schedule(share)),
 		Dialer:  r.opt.mutant.dialing(conns.NewDialer(target, p.Sources, n*max(p.Sources/all, 1))),
-		Gate:    conns.NewGate(p.RampPerS/float64(all), r.began),
+		Gate:    conns.NewGate(p.RampPerS/float64(all), r.began, target.Window()),
 		Control: &r.control, Clock: r.clock,
 		Conns: part(p.Conns, n, all), Idle: part(p.Idle, n, all),
 		Pipeline: p.Pipeline, PerConn: p.RequestsPerConn, Timeout: p.Timeout,
 		Pinned: p.Choice == ChoicePinned, Backlog: p.backlog(), Patience: p.patience(),
 		Steps: p.steps(), StepEach: p.stepEach(),
-		Kinds: len(m.paths), Kind: m.chooser(p.Seed, share),
+		Kinds: len(m.paths), Kind: m.chooser(p.Seed, share), Stamps: part(p.Stamps, n, all),
 		FirstID: uint32(n) << 20, Spin: p.spins(), ReplySize: p.replySize(m),
 	}))
 	return nil

@@ -61,6 +61,10 @@ func (r *run) summary(o *outcome) Summary {
 	s.Response.bound(t)
 	s.Kinds = r.kinds(t)
 	s.Network, s.Memory = r.network(), r.memory(o)
+	s.Stamps = Stamps{
+		Connections: min(r.plan.Stamps, r.plan.Conns), Missing: t.Stamps.Missing, Unavailable: t.Stamps.Refused,
+		Send: describe(t.Stamps.Send), Receive: describe(t.Stamps.Receive),
+	}
 	s.Little = little(t, h.Service, s.ElapsedS)
 	s.Generator = o.Generator
 	s.Generator.LateP99, s.Generator.LateMax = t.Late.Quantile(0.99), t.Late.Max()

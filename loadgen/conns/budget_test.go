@@ -29,7 +29,7 @@ func TestCheckNamesLimitAndRemedy(t *testing.T) {
 		{
 			"ports", func(l *Limits) { l.Nofile = 1 << 20 },
 			Need{Conns: 30_000, Sources: 1},
-			[]string{"ip_local_port_range 32768-60999", "28232", "--sources 2"},
+			[]string{"ip_local_port_range 32768-60999", "28232", "--sources 3"},
 		},
 		{"more sources", func(l *Limits) { l.Nofile = 1 << 20 }, Need{Conns: 30_000, Sources: 2}, nil},
 		{"more processes", nil, Need{Conns: 100_000, Procs: 6, Spare: 64, Sources: 5}, nil},
@@ -87,9 +87,9 @@ func TestSourcesFor(t *testing.T) {
 		want  int
 	}{
 		{1, false, 1},
-		{20_000, false, 1},
-		{22_000, false, 2},
-		{100_000, false, 5},
+		{10_000, false, 1},
+		{12_000, false, 2},
+		{100_000, false, 9},
 		{1, true, 16},
 		{10_000_000, false, 254},
 	} {

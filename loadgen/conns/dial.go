@@ -47,6 +47,14 @@ func Resolve(addr string) (Target, error) {
 // stand ready without set-up.
 func (t Target) Loopback() bool { return t.family == unix.AF_INET && t.ip.IsLoopback() }
 
+// Window is how many connects to the target a loop may leave unanswered.
+func (t Target) Window() int {
+	if t.Loopback() {
+		return NearWindow
+	}
+	return Window
+}
+
 func inet4(ip [4]byte, port int) (sa unix.RawSockaddrInet6) {
 	*(*unix.RawSockaddrInet4)(unsafe.Pointer(&sa)) = unix.RawSockaddrInet4{
 		Family: unix.AF_INET, Port: networkOrder(port), Addr: ip,
@@ -99,10 +107,6 @@ func (d *Dialer) Dial() (fd int, connected bool, failure Failure) {
 	}
 	return fd, connected, failure
 }
-
-// Prompt reports whether a connect is answered before Dial returns, or not for a second: on
-// loopback the kernel plays both sides at once.
-func (d *Dialer) Prompt() bool { return d.target.Loopback() }
 
 func (d *Dialer) dialOnce() (fd int, connected bool, failure Failure) {
 	const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC

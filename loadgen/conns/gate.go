@@ -4,29 +4,33 @@ import "math"
 
 // The bounds of opening. The window keeps the unanswered SYNs of a loop below what a common
 // accept queue takes: beyond it the kernel drops SYNs, and connects that take exactly one
-// second measure its retransmission timer instead of the server.
+// second measure its retransmission timer instead of the server. On loopback the kernel answers
+// for the server, and at once: connects that stay unanswered mean that the queue is full already,
+// so only a few are risked.
 const (
 	Window     = 128               // connects of one loop that may be unanswered
-	batch      = 64                // connects begun between two looks at the sockets
+	NearWindow = 16                // of them to a server on loopback
+	Batch      = 64                // connects begun between two looks at the sockets
 	firstDelay = 10 * 1000 * 1000  // ns; doubles with each failure ...
 	lastDelay  = 500 * 1000 * 1000 // ... up to this: a dead server is asked twice a second
 )
 
 // Gate decides how many connects may begin. It holds times, and no clock.
 type Gate struct {
-	perNS float64 // connects per nanosecond; 0: no ramp
-	start int64   // of the ramp
-	begun uint64  // connects of the ramp
-	delay int64   // back-off in force; 0: none
-	until int64   // end of the back-off
+	window int     // connects that may be unanswered
+	perNS  float64 // connects per nanosecond; 0: no ramp
+	start  int64   // of the ramp
+	begun  uint64  // connects of the ramp
+	delay  int64   // back-off in force; 0: none
+	until  int64   // end of the back-off
 	// wantReply: connections were accepted and came to nothing, so a connect proves nothing.
 	wantReply bool
 }
 
 // NewGate returns a gate for one loop: perSecond connects per second from start on, evenly
-// spaced; 0 sets no pace.
-func NewGate(perSecond float64, start int64) *Gate {
-	return &Gate{perNS: perSecond / 1e9, start: start}
+// spaced; 0 sets no pace. At most window of them are unanswered at a time.
+func NewGate(perSecond float64, start int64, window int) *Gate {
+	return &Gate{window: window, perNS: perSecond / 1e9, start: start}
 }
 
 // Allows returns how many connects may begin now, with pending unanswered.
@@ -34,13 +38,13 @@ func (g *Gate) Allows(now int64, pending int) int {
 	if now < g.until {
 		return 0
 	}
-	n := min(Window-pending, batch)
+	n := min(g.window-pending, Batch)
 	if g.delay > 0 {
 		n = min(n, 1) // a server that failed is asked with one connect, not with a salvo
 	}
 	if g.perNS > 0 {
 		due := uint64(max(float64(now-g.start)*g.perNS, 0)) + 1
-		n = min(n, int(min(due-min(g.begun, due), batch)))
+		n = min(n, int(min(due-min(g.begun, due), Batch)))
 	}
 	return max(n, 0)
 }
@@ -80,17 +84,6 @@ func (g *Gate) Failed(now int64, f Failure) {
 		return
 	}
 	g.delay = min(max(2*g.delay, firstDelay), lastDelay)
-	g.until = now + g.delay
-}
-
-// Unanswered takes note of a connect that is still pending although its SYN was delivered: the
-// server's accept queue is full, and the kernel has dropped it, to send it again after a second.
-// A salvo would only add to those that wait so long.
-func (g *Gate) Unanswered(now int64) {
-	if now < g.until {
-		return
-	}
-	g.delay = min(max(2*g.delay, firstDelay/4), lastDelay/16)
 	g.until = now + g.delay
 }
 

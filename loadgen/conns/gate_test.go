@@ -8,7 +8,7 @@ import (
 const ms = int64(time.Millisecond)
 
 func TestGateRampIsEven(t *testing.T) {
-	g := NewGate(1000, 50*ms)
+	g := NewGate(1000, 50*ms, Window)
 	opened := 0
 	for now := int64(0); now < 1050*ms; now += ms / 2 {
 		for n := g.Allows(now, 0); n > 0; n-- {
@@ -23,14 +23,14 @@ func TestGateRampIsEven(t *testing.T) {
 		}
 	}
 	g.EndRamp()
-	if n := g.Allows(1050*ms, 0); n != batch {
-		t.Errorf("after the ramp %d connects are allowed, want %d", n, batch)
+	if n := g.Allows(1050*ms, 0); n != Batch {
+		t.Errorf("after the ramp %d connects are allowed, want %d", n, Batch)
 	}
 }
 
 func TestGateWindow(t *testing.T) {
-	g := NewGate(0, 0)
-	for pending, want := range map[int]int{0: batch, Window - 10: 10, Window: 0, 2 * Window: 0} {
+	g := NewGate(0, 0, Window)
+	for pending, want := range map[int]int{0: Batch, Window - 10: 10, Window: 0, 2 * Window: 0} {
 		if got := g.Allows(0, pending); got != want {
 			t.Errorf("with %d pending %d connects are allowed, want %d", pending, got, want)
 		}
@@ -38,7 +38,7 @@ func TestGateWindow(t *testing.T) {
 }
 
 func TestGateBacksOffAndRecovers(t *testing.T) {
-	g := NewGate(0, 0)
+	g := NewGate(0, 0, Window)
 	now, attempts := int64(0), 0
 	for ; now < 10_000*ms; now += ms {
 		if g.Allows(now, 0) > 0 {
@@ -55,13 +55,13 @@ func TestGateBacksOffAndRecovers(t *testing.T) {
 		t.Errorf("next attempt is %d ns away", next-now)
 	}
 	g.Connected()
-	if n := g.Allows(now, 0); n != batch {
-		t.Errorf("after a connection %d connects are allowed, want %d", n, batch)
+	if n := g.Allows(now, 0); n != Batch {
+		t.Errorf("after a connection %d connects are allowed, want %d", n, Batch)
 	}
 }
 
 func TestGateIsNotFooledByAcceptAndClose(t *testing.T) {
-	g := NewGate(0, 0)
+	g := NewGate(0, 0, Window)
 	attempts := 0
 	for now := int64(0); now < 10_000*ms; now += ms {
 		for n := g.Allows(now, 0); n > 0; n-- {
@@ -70,36 +70,11 @@ func TestGateIsNotFooledByAcceptAndClose(t *testing.T) {
 			g.Failed(now, Fruitless)
 		}
 	}
-	if attempts > batch+30 {
+	if attempts > Batch+30 {
 		t.Errorf("a server that accepts and closes was asked %d times in 10 s", attempts)
 	}
 	g.Replied()
-	if n := g.Allows(10_000*ms, 0); n != batch {
-		t.Errorf("after a reply %d connects are allowed, want %d", n, batch)
-	}
-}
-
-// TestGateProbesAFullQueue: while connects stay unanswered they are begun one at a time, and the
-// first that is answered ends that.
-func TestGateProbesAFullQueue(t *testing.T) {
-	g := NewGate(0, 0)
-	now, attempts := int64(0), 0
-	for ; now < 1000*ms; now += ms {
-		for n := g.Allows(now, attempts); n > 0; n-- {
-			attempts++
-			g.Began()
-			g.Unanswered(now)
-			if n > 1 && attempts > 1 {
-				t.Fatal("a full queue was sent a salvo")
-			}
-			break // the loop opens no more in this turn
-		}
-	}
-	if attempts < 25 || attempts > 45 {
-		t.Errorf("a full queue was probed %d times in a second", attempts)
-	}
-	g.Connected()
-	if n := g.Allows(now, 0); n != batch {
-		t.Errorf("after a connection %d connects are allowed, want %d", n, batch)
+	if n := g.Allows(10_000*ms, 0); n != Batch {
+		t.Errorf("after a reply %d connects are allowed, want %d", n, Batch)
 	}
 }

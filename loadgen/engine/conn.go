@@ -46,9 +46,6 @@ func (l *Loop) openOne(slot int32) (ok bool) {
 	}
 	if connected {
 		l.connected(slot, now)
-	} else if l.cfg.Dialer.Prompt() {
-		l.cfg.Gate.Unanswered(now)
-		return false
 	}
 	return true
 }

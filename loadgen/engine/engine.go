@@ -73,6 +73,7 @@ type Config struct {
 	StepEach  time.Duration        // length of a step
 	Kinds     int                  // how many kinds of requests there are
 	Kind      func(n uint64) uint8 // which of them request n is; not asked for when there is one
+	Stamps    int                  // connections whose bytes the kernel is to stamp, too
 	ReplySize int                  // about how many bytes a reply has: sizes receive buffers
 	Spin      bool                 // a processor may be burnt to be on time
 }

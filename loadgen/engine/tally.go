@@ -64,6 +64,8 @@ type Tally struct {
 	Connect           *latency.Histogram
 	Censored          uint64
 	CensoredMin       int64 // the smallest censored sample
+
+	Stamps Stamps // this loop's clock against the kernel's
 }
 
 // Bin is the index of a histogram of Response or Service.
@@ -76,6 +78,7 @@ func newTally(steps, kinds int) *Tally {
 		Late:        latency.New(latency.Exact),
 		Connect:     latency.New(latency.Exact),
 		CensoredMin: math.MaxInt64,
+		Stamps:      newStamps(),
 	}
 	for range steps * kinds {
 		t.Response = append(t.Response, latency.New(latency.Exact))
@@ -111,6 +114,7 @@ func (t *Tally) Add(o *Tally) {
 	t.Lag.Merge(o.Lag)
 	t.Late.Merge(o.Late)
 	t.Connect.Merge(o.Connect)
+	t.Stamps.Add(&o.Stamps)
 	t.Censored += o.Censored
 	t.CensoredMin = min(t.CensoredMin, o.CensoredMin)
 }

@@ -58,6 +58,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	count(f, &p.Sources, "sources", 0, "source addresses 127.0.0.2 ...; 0: as many as the plan needs")
 	count(f, &p.Loops, "loops", 1, "event loops of a process, each a thread")
 	count(f, &p.Procs, "procs", 0, "processes that share the load; 0: as many as descriptors demand")
+	count(f, &p.Stamps, "stamps", 0,
+		"connections on which the kernel stamps the bytes, too: shows this program's own bias")
 	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0],
 		"`transport`: "+strings.Join(loadgen.Engines(), " or "))
 	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto,

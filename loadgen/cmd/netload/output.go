@@ -159,6 +159,9 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 		c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
 	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law, %.1f %% off)",
 		s.Little.InFlight, s.Little.RateXTime, s.Little.ResidualPct)
+	if line := stamps(s.Stamps); line != "" {
+		say("kernel stamps", "%s", line)
+	}
 	say("generator", "%.2f s of CPU (%.0f %% system, %.3g us per reply), busiest loop %.0f %%,"+
 		" waited for a CPU %.1f %%", g.CPUS, systemShare(g), 1e6*ratio(g.CPUS, float64(s.WindowOK)),
 		g.LoopCPUPct, g.RunDelayPct)
@@ -171,6 +174,20 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 		say("", "- %s", reason)
 	}
 	return facts.Flush()
+}
+
+// stamps says how far the generator's clock readings are from the kernel's.
+func stamps(s loadgen.Stamps) string {
+	switch {
+	case s.Connections == 0:
+		return ""
+	case s.Unavailable != "":
+		return "none: " + s.Unavailable
+	case s.Send.Count+s.Receive.Count == 0:
+		return "none came"
+	}
+	return fmt.Sprintf("sent %s after the clock was read (p99 %s), read %s after arrival (p99 %s), on %d connections",
+		short(s.Send.P50), short(s.Send.P99), short(s.Receive.P50), short(s.Receive.P99), s.Connections)
 }
 
 func title(p loadgen.Plan) string {
