@@ -157,6 +157,8 @@ func TestAllowanceIsTheUnionBound(t *testing.T) {
 		"the truth does not rise so soon":    {noise{q: 0.42, times: 4, unit: 1e6, truth: steps}, 0.004},
 		"a queue carries it off":             {noise{q: 0.42, times: 4, unit: 1e6, truth: steps, spread: 5}, 2.004},
 		"the mean":                           {noise{kind: ofMean, times: 4, unit: 1e6}, 4 * 0.08099},
+		"the share that 1 % of 4 add":        {noise{kind: ofShare, times: 4, room: 20e6}, 4},
+		"the share that none can add":        {noise{kind: ofShare, times: 4, room: 40e6}, 0},
 		"the standard deviation of lateness": {noise{kind: ofSpread, times: 2, unit: 1e6}, 2 * 0.8},
 	} {
 		if got := c.n.allows(seen); math.Abs(got-c.want) > 0.01*c.want {

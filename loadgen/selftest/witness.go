@@ -76,6 +76,8 @@ type noise struct {
 	// truth is the quantile function without noise, in units of the check; nil: all requests
 	// take equally long.
 	truth func(q float64) float64
+	// room is how late a request may be without being counted among the slow, in ns.
+	room float64
 	// spread is how many requests are late for each that finds the machine late; 0: one. A
 	// queue makes those wait that come after it.
 	spread float64
@@ -88,6 +90,7 @@ const (
 	ofQuantile figure = iota
 	ofMean
 	ofSpread // standard deviation
+	ofShare  // percentage of slow requests
 )
 
 // allows is by how much the figure can be off if requests were late as the witness was, in units
@@ -103,6 +106,8 @@ func (n noise) allows(seen *latency.Histogram) float64 {
 	switch n.kind {
 	case ofMean:
 		return n.times * max(n.spread, 1) * seen.Mean() / n.unit
+	case ofShare:
+		return 100 * n.times * float64(seen.Above(int64(n.room/n.times))) / float64(seen.Count())
 	case ofSpread:
 		return n.times * math.Hypot(seen.Mean(), seen.StdDev()) / n.unit
 	}
