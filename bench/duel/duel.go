@@ -16,6 +16,7 @@ package duel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -210,11 +211,14 @@ const (
 	attempts   = 4
 )
 
-// quietSlice repeats a slice that somebody else's work disturbed, and says how often it did.
+// quietSlice repeats a slice that somebody else's work disturbed, and says how often it did. A
+// slice in which the generator never came to send counts as disturbed; one with a request that
+// failed ends the duel.
 func (ar *arena) quietSlice(ctx context.Context, server *proc.Server, n uint64) (figures, int, error) {
 	for try := 0; ; try++ {
 		f, foreign, err := ar.slice(ctx, server, n)
-		if err != nil || foreign <= foreignMax || try == attempts-1 {
+		starved := errors.Is(err, errNothingSent)
+		if (err != nil && !starved) || (!starved && foreign <= foreignMax) || try == attempts-1 {
 			return f, try, err
 		}
 	}
@@ -284,11 +288,17 @@ func (ar *arena) look(pids []int, at time.Duration) edge {
 	return e
 }
 
+// errNothingSent says that the generator did not get to run.
+var errNothingSent = errors.New("the generator sent nothing in the whole slice: somebody else has the CPU")
+
 func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
 	for _, e := range []edge{from, to} {
 		if e.err != nil {
 			return figures{}, 0, e.err
 		}
+	}
+	if sum.Requests.Sent == 0 {
+		return figures{}, 0, fmt.Errorf("%s: %w", sum.Plan.Addr, errNothingSent)
 	}
 	ok := float64(sum.Requests.OK)
 	if failed := sum.Requests.Sent - sum.Requests.OK - sum.Requests.InFlight; ok == 0 || failed > 0 {

@@ -1,6 +1,7 @@
 package duel
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -54,8 +55,12 @@ func TestJudgeRefusesFailedRequests(t *testing.T) {
 	if _, _, err := judge(sum, from, to); err == nil {
 		t.Error("a slice with a failed request was accepted")
 	}
-	if _, _, err := judge(loadgen.Summary{}, from, to); err == nil {
-		t.Error("a slice without a reply was accepted")
+	if _, _, err := judge(loadgen.Summary{}, from, to); !errors.Is(err, errNothingSent) {
+		t.Errorf("a slice without a request: %v", err)
+	}
+	sum.Requests.OK, sum.Requests.InFlight = 0, sum.Requests.Sent
+	if _, _, err := judge(sum, from, to); err == nil || errors.Is(err, errNothingSent) {
+		t.Errorf("a slice without a reply: %v", err)
 	}
 }
 
