@@ -143,7 +143,14 @@ func (t *Table) Resume(slot int, d Deadline) {
 	t.earliest = min(t.earliest, d.Due)
 }
 
+// grow makes room in large steps, which leave little behind. It copies and does not append:
+// memory that is not used yet then stays untouched, and costs nothing.
 func (t *Table) grow(slot int) {
+	if slot >= cap(t.slots) {
+		grown := make([]Deadline, len(t.slots), max(4*cap(t.slots), slot+1))
+		copy(grown, t.slots)
+		t.slots = grown
+	}
 	for slot >= len(t.slots) {
 		t.slots = append(t.slots, Deadline{Due: Never})
 	}

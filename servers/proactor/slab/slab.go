@@ -3,13 +3,15 @@
 // is good for an index into other tables.
 //
 //	page 0                page 1
-//	[1][2][3] ... [128]   [129][130] ...          At(130) ──▶ page 1, place 1
+//	[1][2][3] ... [512]   [513][514] ...          At(514) ──▶ page 1, place 1
 //
 // A page is never moved and never freed: the address of a value holds for as long as its tag is
 // taken, and whoever the tag was given to earlier finds another value, not foreign memory.
 package slab
 
-const pageSize = 128 // values allocated together
+// pageSize is how many values are allocated together: so many that a page is an allocation of
+// its own, which the allocator neither heads nor rounds up.
+const pageSize = 512
 
 // Slab holds values of type T. The zero value is an empty one.
 type Slab[T any] struct {

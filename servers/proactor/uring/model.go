@@ -2,6 +2,7 @@ package uring
 
 import (
 	"context"
+	"fmt"
 
 	"iomodels/servers"
 	"iomodels/servers/proactor"
@@ -12,13 +13,15 @@ import (
 
 // Model is the entry in the registry.
 func Model() servers.Model {
+	const pool = defaultBuffers * servers.DefaultReadSize >> 10 // KiB, all of them touched only under load
 	return servers.Model{
 		Name:    "proactor",
 		Summary: "io_uring, hand-rolled: submits operations, and is told when each has been done",
 		Family:  servers.Proactor,
 		Card: servers.Card{
-			Loops:   "one locked thread and ring per loop, each with its own listener (SO_REUSEPORT)",
-			Buffers: "a pool per loop, from which the kernel chooses when bytes arrive; a reply has its own until sent",
+			Loops: "one locked thread and ring per loop, each with its own listener (SO_REUSEPORT)",
+			Buffers: fmt.Sprintf("a pool of %d KiB per loop, from which the kernel chooses when bytes arrive; "+
+				"a reply has its own until sent", pool),
 			Copies:  "1 in (kernel to receive buffer), 1 in the handler, 1 out; 1 more for input while a reply is owed",
 			Parser:  "package proto",
 			Handler: "on the loop; with --offload on a worker pool",

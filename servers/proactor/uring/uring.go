@@ -19,9 +19,12 @@ import (
 type Options struct {
 	proactor.Settings
 	Entries int         // submission queue; 0: 256, which stays in the first-level cache
-	Buffers int         // receive buffers shared by all connections, a power of two; 0: 32
+	Buffers int         // receive buffers shared by all connections, a power of two; 0: defaultBuffers
 	Without feature.Set // what to leave out
 }
+
+// defaultBuffers are few, for they are lent for the length of a handler only, and stay in the cache.
+const defaultBuffers = 32
 
 // Proactor is io_uring in the roles of the pattern: the kernel is the asynchronous operation
 // processor, the ring's second queue the completion event queue, Complete the proactor that
@@ -50,7 +53,7 @@ func New(opt Options) (*Proactor, error) {
 		opt.Entries = 256
 	}
 	if opt.Buffers == 0 {
-		opt.Buffers = 32
+		opt.Buffers = defaultBuffers
 	}
 	r, err := ring.Open(uint32(opt.Entries), opt.Without.Has(feature.Deferral))
 	if err != nil {

@@ -1,17 +1,21 @@
 package uring
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers"
 	"iomodels/servers/proactor"
 	"iomodels/servers/proactor/proactortest"
 	"iomodels/servers/proactor/uring/abi"
 	"iomodels/servers/proactor/uring/feature"
 	"iomodels/servers/proactor/uring/pending"
 	"iomodels/servers/proactor/uring/probe"
+	"iomodels/servers/proto"
 	"iomodels/servers/servertest"
 	"iomodels/servers/sock"
 )
@@ -60,6 +64,32 @@ func TestContract(t *testing.T) {
 }
 
 func TestModel(t *testing.T) { servertest.Run(t, Model()) }
+
+// Whatever is left out, the bytes on the wire stay the same. Each has a test of its own, because
+// a case of the contract starts its test again in another process.
+func TestModelWithoutMultishot(t *testing.T)       { without(t, "multishot") }
+func TestModelWithoutProvidedBuffers(t *testing.T) { without(t, "provided-buffers") }
+func TestModelWithoutIncremental(t *testing.T)     { without(t, "incremental") }
+func TestModelWithoutQuietSends(t *testing.T)      { without(t, "quiet-sends") }
+func TestModelWithoutBatching(t *testing.T)        { without(t, "batching") }
+func TestModelWithoutDeferral(t *testing.T)        { without(t, "deferral") }
+
+func without(t *testing.T, name string) {
+	m := Model()
+	m.Protocols = []string{"echo"}
+	m.Serve = func(ctx context.Context, cfg servers.Config) error {
+		cfg.Without = []string{name}
+		return Serve(ctx, cfg)
+	}
+	servertest.Run(t, m)
+}
+
+func TestUnknownFeature(t *testing.T) {
+	err := Serve(t.Context(), servers.Config{Addr: "127.0.0.1:0", Protocol: proto.Echo(), Without: []string{"magic"}})
+	if err == nil || !strings.Contains(err.Error(), "magic") || !strings.Contains(err.Error(), "multishot") {
+		t.Errorf("Serve without magic: %v; want the names that are known", err)
+	}
+}
 
 // open returns a proactor that the test may look into, and a connected pair.
 func open(t *testing.T, opt Options) (p *Proactor, fd, peer int) {

@@ -28,50 +28,62 @@ const quietBit = 1 << 31 // descriptors need 30 bits at most
 type Table struct {
 	Count int // of operations
 
-	ops   []*proactor.Op // by place
-	token uint32         // of the latest submission
+	ops   [2][]*proactor.Op // by direction and descriptor: an idle connection sends nothing
+	token uint32            // of the latest submission
 }
 
-// place is the index of an operation: its descriptor, and whether it sends.
-func place(op *proactor.Op) uint32 {
+// sends is the direction of an operation.
+func sends(op *proactor.Op) uint32 {
 	if op.Kind >= proactor.Send {
-		return uint32(op.FD)<<1 | 1
+		return 1
 	}
-	return uint32(op.FD) << 1
+	return 0
 }
 
 // Add makes op findable by the completions of a new submission: with a new token, and unmarked.
 func (t *Table) Add(op *proactor.Op) {
-	at := place(op)
-	if at >= uint32(len(t.ops)) {
-		t.grow(int(at|1) + 1)
-	}
-	if t.ops[at] == nil {
+	at := t.place(op)
+	if *at == nil {
 		t.Count++
-	} else if t.ops[at] != op {
+	} else if *at != op {
 		panic("uring: two operations of one direction on one descriptor")
 	}
 	if t.token++; t.token == 0 { // 0 is the token of entries that nobody waits for
 		t.token = 1
 	}
 	op.Token, op.Mark = t.token, 0
-	t.ops[at] = op
+	*at = op
+}
+
+// place is where op belongs. Tables grow in large steps, so that they leave little behind. They
+// are copied and not appended to: memory that is not used yet stays untouched, and costs nothing.
+func (t *Table) place(op *proactor.Op) **proactor.Op {
+	ops := &t.ops[sends(op)]
+	if n := int(op.FD); n >= len(*ops) {
+		grown := make([]*proactor.Op, max(4*len(*ops), n+1))
+		copy(grown, *ops)
+		*ops = grown
+	}
+	return &(*ops)[op.FD]
 }
 
 // Remove ends the interest in op, and reports whether its descriptor is to be closed now: that
 // was asked for, and nothing else is pending on it.
 func (t *Table) Remove(op *proactor.Op) (closeNow bool) {
-	at := place(op)
-	t.ops[at] = nil
+	t.ops[sends(op)][op.FD] = nil
 	t.Count--
-	return op.Mark&Closing != 0 && t.ops[at^1] == nil
+	if op.Mark&Closing == 0 {
+		return false
+	}
+	in, out := t.On(int(op.FD))
+	return in == nil && out == nil
 }
 
 // Find returns the operation that a completion is about; nil: it has completed before.
 func (t *Table) Find(userData uint64) *proactor.Op {
 	at := uint32(userData &^ quietBit)
-	if at < uint32(len(t.ops)) {
-		if op := t.ops[at]; op != nil && op.Token == uint32(userData>>32) {
+	if ops := t.ops[at&1]; at>>1 < uint32(len(ops)) {
+		if op := ops[at>>1]; op != nil && op.Token == uint32(userData>>32) {
 			return op
 		}
 	}
@@ -80,18 +92,19 @@ func (t *Table) Find(userData uint64) *proactor.Op {
 
 // On returns what is pending on a descriptor, by direction; nil: nothing.
 func (t *Table) On(fd int) (in, out *proactor.Op) {
-	if at := 2 * fd; at < len(t.ops) {
-		return t.ops[at], t.ops[at+1]
+	if fd < len(t.ops[0]) {
+		in = t.ops[0][fd]
 	}
-	return nil, nil
+	if fd < len(t.ops[1]) {
+		out = t.ops[1][fd]
+	}
+	return in, out
 }
-
-func (t *Table) grow(n int) { t.ops = append(t.ops, make([]*proactor.Op, n-len(t.ops))...) }
 
 // UserData is the word by which Find finds op. That of a quiet send shows what it is, so that
 // those who look for failures among many completions need not look each of them up.
 func UserData(op *proactor.Op) uint64 {
-	d := uint64(op.Token)<<32 | uint64(place(op))
+	d := uint64(op.Token)<<32 | uint64(op.FD)<<1 | uint64(sends(op))
 	if op.Mark&Quietly != 0 {
 		d |= quietBit
 	}
