@@ -22,6 +22,10 @@ const sysEnter = "events/raw_syscalls/sys_enter/id"
 // Counting slows a server down by an amount that differs between models, so a Counter must be
 // stopped before time is measured.
 type Counter struct {
+	// Filter is a tracepoint filter over the field id, the number of the system call, to be set
+	// before the child starts; "": all calls count.
+	Filter string
+
 	tracepoint int // kernel's number of sysEnter
 	fd         int // -1: not open
 	err        error
@@ -54,6 +58,23 @@ func (c *Counter) openForChildren() {
 	const self, anyCPU, noGroup = 0, -1, -1
 	fd, err := unix.PerfEventOpen(&attr, self, anyCPU, noGroup, unix.PERF_FLAG_FD_CLOEXEC)
 	c.fd, c.err = fd, os.NewSyscallError("perf_event_open", err)
+	if c.err == nil && c.Filter != "" {
+		c.err = c.filter()
+	}
+}
+
+// filter gives the event its filter. What inherits the event, inherits this.
+func (c *Counter) filter() error {
+	text, err := unix.BytePtrFromString(c.Filter)
+	if err != nil {
+		return fmt.Errorf("filter of system calls: %w", err)
+	}
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), unix.PERF_EVENT_IOC_SET_FILTER,
+		uintptr(unsafe.Pointer(text)))
+	if errno != 0 {
+		return os.NewSyscallError("ioctl PERF_EVENT_IOC_SET_FILTER", errno)
+	}
+	return nil
 }
 
 // Enable starts counting in the child and all its threads.

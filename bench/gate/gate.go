@@ -1,0 +1,170 @@
+// Package gate compares two builds of the servers by counts that do not depend on how fast the
+// machine is: system calls per request, allocations per request, bytes per connection.
+// A count that rose is a fact on the noisiest machine, so it may stop a merge.
+//
+// # Why counting needs a protocol of its own
+//
+// Under load the number of calls per request is a race between server and client: a server that
+// is a little slower finds more requests at each wake-up, and needs fewer calls. So the client
+// takes the race out:
+//
+//	lockstep   one connection; each request waits until the server has gone to sleep
+//	burst      the server is frozen, 64 connections send, it is thawed: it wakes up to all of them
+//
+// What the Go runtime calls on its own account (locks, timers, memory) is not counted.
+//
+// # What is compared
+//
+// Base is a commit, built from its source, as head is. Servers whose code and data are equal byte
+// for byte are not run: an edited comment cannot cost anything. A rise beyond the limit counts
+// only if fresh processes show it again. Where repetitions of one build differ by more than the
+// limit, nothing is decided: that is neither a pass nor a failure, and has an exit code of its own.
+package gate
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The metrics.
+const (
+	Lockstep = "system calls per request, lockstep"
+	Burst    = "system calls per request, burst of 64"
+	Allocs   = "allocations per request"
+	Bytes    = "resident bytes per connection"
+)
+
+// Metrics lists the metrics in the order of the table.
+func Metrics() []string { return []string{Lockstep, Burst, Allocs, Bytes} }
+
+// Limit is by how much a metric may rise above base.
+func Limit(metric string, base float64) float64 {
+	switch metric {
+	case Allocs:
+		return 0.01
+	case Bytes:
+		return max(64, 0.03*base)
+	}
+	return 0.02
+}
+
+// State is what is said of a metric.
+type State string
+
+// The states.
+const (
+	Same     State = "same"
+	Better   State = "better"
+	Worse    State = "worse"
+	Unsteady State = "unsteady" // repetitions differ by more than the limit: nothing is decided
+	Missing  State = "missing"  // it could not be counted here
+)
+
+// Row is a metric of a server in both builds.
+type Row struct {
+	Model, Metric string
+	Base, Head    float64 // medians of the repetitions
+	Limit         float64
+	State         State
+	Why           string // of Unsteady and Missing
+}
+
+// Judge compares the counts of a server, metric by metric.
+func Judge(model string, base, head Counts) []Row {
+	var rows []Row
+	for _, metric := range Metrics() {
+		row := Row{Model: model, Metric: metric}
+		b, h := base.Values[metric], head.Values[metric]
+		if len(b) == 0 || len(h) == 0 {
+			row.State, row.Why = Missing, "it was not counted"
+			for _, c := range []Counts{base, head} {
+				if why := c.Missing[metric]; why != "" {
+					row.Why = why
+				}
+			}
+			rows = append(rows, row)
+			continue
+		}
+		row.Base, row.Head = middle(b), middle(h)
+		row.Limit = Limit(metric, row.Base)
+		row.State, row.Why = judge(row, b, h)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func judge(row Row, base, head []float64) (State, string) {
+	for _, side := range []struct {
+		name   string
+		values []float64
+	}{{"base", base}, {"head", head}} {
+		if spread := slices.Max(side.values) - slices.Min(side.values); spread > row.Limit {
+			return Unsteady, fmt.Sprintf("repetitions of %s differ by %.3g, more than the limit %.3g",
+				side.name, spread, row.Limit)
+		}
+	}
+	const rounding = 1e-9
+	switch change := row.Head - row.Base; {
+	case change > row.Limit+rounding:
+		return Worse, ""
+	case change < -row.Limit-rounding:
+		return Better, ""
+	}
+	return Same, ""
+}
+
+// Confirm joins the rows of two rounds with fresh processes: worse, or better, is what both
+// say; what only one says is the same. What was unsteady in the first round and steady in the
+// second is what the second says.
+func Confirm(first, second []Row) []Row {
+	out := slices.Clone(second)
+	for i := range out {
+		moved := out[i].State == Worse || out[i].State == Better
+		if moved && first[i].State != out[i].State && first[i].State != Unsteady {
+			out[i].State = Same
+		}
+	}
+	return out
+}
+
+// Verdict is what the gate says in the end.
+type Verdict int
+
+// The verdicts.
+const (
+	Pass         Verdict = iota
+	Fail                 // something is worse
+	Inconclusive         // nothing is worse, but not everything could be decided
+)
+
+// Decide sums up. Missing metrics do not make a run inconclusive as long as the server has
+// another that was decided: where counting system calls is forbidden, memory still gates.
+func Decide(rows []Row) Verdict {
+	verdict := Pass
+	decided := map[string]bool{}
+	for _, r := range rows {
+		switch r.State {
+		case Worse:
+			return Fail
+		case Unsteady:
+			verdict = Inconclusive
+		}
+		decided[r.Model] = decided[r.Model] || (r.State != Missing && r.State != Unsteady)
+	}
+	for _, any := range decided {
+		if !any {
+			verdict = Inconclusive
+		}
+	}
+	return verdict
+}
+
+// NeedsConfirming reports whether a second round could change what is said.
+func NeedsConfirming(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool { return r.State != Same && r.State != Missing })
+}
+
+func middle(xs []float64) float64 {
+	s := slices.Sorted(slices.Values(xs))
+	return s[(len(s)-1)/2]/2 + s[len(s)/2]/2
+}

@@ -1,0 +1,112 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"iomodels/bench/proc"
+	"iomodels/bench/record"
+)
+
+// Plan says what to compare.
+type Plan struct {
+	Base, Head           Build
+	Models               []string // nil: every model that is no variant of another
+	ServerCPU, ClientCPU int
+	Effort               Effort
+	Notify               func(format string, args ...any) // progress; nil: silent
+}
+
+// Run counts the servers of both builds and compares them, model by model. The second result
+// says which models were left out, and why. Builds with equal code have nothing to count.
+func Run(ctx context.Context, p Plan) (rows []Row, out []string, err error) {
+	if p.Base.Code == p.Head.Code {
+		return nil, nil, nil
+	}
+	base, err := proc.Models(ctx, p.Base.Probed)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, err := proc.Models(ctx, p.Head.Probed)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range head {
+		if !p.wants(m) {
+			continue
+		}
+		if why := incomparable(m, base); why != "" {
+			out = append(out, m.Name+": "+why)
+			continue
+		}
+		if p.Notify != nil {
+			p.Notify("counting %s", m.Name)
+		}
+		judged, err := p.model(ctx, m)
+		if err != nil {
+			return rows, out, err
+		}
+		rows = append(rows, judged...)
+	}
+	return rows, out, nil
+}
+
+func (p Plan) wants(m record.ModelInfo) bool {
+	if p.Models == nil {
+		return m.VariantOf == ""
+	}
+	return slices.Contains(p.Models, m.Name)
+}
+
+// incomparable says why a model of head cannot be compared with base; "" if it can.
+func incomparable(m record.ModelInfo, base []record.ModelInfo) string {
+	i := slices.IndexFunc(base, func(b record.ModelInfo) bool { return b.Name == m.Name })
+	switch {
+	case i < 0:
+		return "new in head"
+	case !m.Available:
+		return m.Reason
+	case !base[i].Available:
+		return "not available in base: " + base[i].Reason
+	case m.Name == "prefork":
+		return "several processes: the burst cannot freeze them as one"
+	}
+	return ""
+}
+
+// model judges one model, and looks again with fresh processes where something moved.
+func (p Plan) model(ctx context.Context, m record.ModelInfo) ([]Row, error) {
+	first, err := p.round(ctx, m)
+	if err != nil || !NeedsConfirming(first) {
+		return first, err
+	}
+	if p.Notify != nil {
+		p.Notify("counting %s again, to confirm", m.Name)
+	}
+	second, err := p.round(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return Confirm(first, second), nil
+}
+
+func (p Plan) round(ctx context.Context, m record.ModelInfo) ([]Row, error) {
+	proto := "echo"
+	if len(m.Protocols) > 0 && !slices.Contains(m.Protocols, proto) {
+		proto = m.Protocols[0]
+	}
+	var counts [2]Counts
+	for i, b := range []Build{p.Base, p.Head} {
+		var err error
+		counts[i], err = Count(ctx, Subject{
+			Program: b.Probed, Model: m.Name, Proto: proto, ServerCPU: p.ServerCPU, ClientCPU: p.ClientCPU,
+			Effort: p.Effort,
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s of %s", m.Name, b.Name), err)
+		}
+	}
+	return Judge(m.Name, counts[0], counts[1]), nil
+}
