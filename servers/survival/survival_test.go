@@ -157,7 +157,7 @@ func clients(t *testing.T, r *Round) string {
 	if !r.Full {
 		args = append(args, "reactor")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.N(20, 2))*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", args...)
 	cmd.Dir = "../.."
