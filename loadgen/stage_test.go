@@ -195,8 +195,8 @@ func fullListener(t *testing.T) string {
 		t.Fatal(err)
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
-	for range 8 { // until one is not answered any more
-		c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
+	for range 8 { // until nobody is answered any more, busy as the machine may be
+		c, err := net.DialTimeout("tcp", addr, 2*time.Second)
 		if err != nil {
 			return addr
 		}
