@@ -56,15 +56,22 @@ func (w Workload) String() string {
 		}
 		fmt.Fprintf(&b, "HTTP GET %s, ", path)
 	}
-	fmt.Fprintf(&b, "%d connections", w.Conns)
+	b.WriteString(several(w.Conns, "connection"))
 	if w.Pipeline > 1 {
 		fmt.Fprintf(&b, ", %d requests in flight on each", w.Pipeline)
 	}
 	if w.RequestsPerConn > 0 {
-		fmt.Fprintf(&b, ", %d requests per connection", w.RequestsPerConn)
+		b.WriteString(", " + several(w.RequestsPerConn, "request") + " per connection")
 	}
 	if w.Rate > 0 {
 		fmt.Fprintf(&b, ", %.0f/s offered", w.Rate)
 	}
 	return b.String()
+}
+
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

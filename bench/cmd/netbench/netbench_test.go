@@ -86,6 +86,11 @@ func TestCommandLines(t *testing.T) {
 		{"a server that dies", append(run, "--models", "mortal"), exitFailed, "in mid-cell, signal: killed"},
 		{"compare with nothing", []string{"compare", out, out}, exitUsage, "holds no run"},
 		{"report of nothing", []string{"report", out}, exitUsage, "holds no run"},
+		{"duels there are", []string{"duel", "--all", "--list"}, exitOK, "proactor / proactor:-multishot, echo of 64 B"},
+		{"duels chosen", []string{"duel", "--all", "--list", "--only", "64 connections, 1 request per"}, exitOK, "rate"},
+		{"duel of one", []string{"duel", "alpha"}, exitUsage, "name two sides"},
+		{"duel of all and two", []string{"duel", "--all", "alpha", "beta"}, exitUsage, "name no sides"},
+		{"duel with nobody", []string{"duel", "alpha", "floor-none"}, exitUsage, "floor-none is missing: build it"},
 		{"compare one", []string{"compare", out}, exitUsage, "accepts 2 arg"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
