@@ -14,7 +14,7 @@
 //	 │ ◀────────────────────────────────────── wakes us
 //	 │ handler of A ...
 //
-// What makes it cheap, each to be left out with Options, to see its worth: one call for all
+// What makes it cheap, each to be left out (package feature), to see its worth: one call for all
 // operations of a turn; receives and accepts that complete many times (the largest single
 // gain); buffers that the kernel chooses, few and therefore hot; sends whose success needs no
 // completion; kernel work deferred into our own call.

@@ -83,9 +83,9 @@ type Params struct {
 
 // EventsArg is struct io_uring_getevents_arg, the argument of io_uring_enter with EnterExtArg.
 type EventsArg struct {
-	sigmask             uint64
-	sigmaskSize, unused uint32
-	Timeout             uint64 // address of a Timespec, or 0
+	Sigmask        uint64
+	SigmaskSize, _ uint32
+	Timeout        uint64 // address of a Timespec, or 0
 }
 
 // Timespec is struct __kernel_timespec.
