@@ -16,7 +16,7 @@ export GOFLAGS := -buildvcs=false
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## the three programs, into bin/ (static, no C compiler needed)
@@ -65,6 +65,10 @@ bench-full: build ## the long matrix (hours): more sizes, blocks and longer wind
 .PHONY: bench-record
 bench-record: bench ## make bench, then append its figures to results/history.jsonl
 	$(BIN)/netbench history add "$$(find results/runs -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)"
+
+.PHONY: bench-generator
+bench-generator: build ## what the load generator costs beside wrk, and its lag (needs wrk)
+	scripts/bench-generator.sh
 
 .PHONY: report
 report: build ## redraw charts and tables from a run: make report RUN=results/runs/...

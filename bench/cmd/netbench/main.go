@@ -90,7 +90,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.reportCommand(), a.compareCommand(), a.listCommand(), a.doctorCommand(),
 		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(), a.explainCommand(),
-		a.gateCommand(), a.traceCommand(),
+		a.gateCommand(), a.traceCommand(), a.generatorCommand(),
 	)
 	return root
 }
