@@ -47,15 +47,8 @@ func stallTable(set *cells.Set) string {
 	}
 	t := table.New("<model", "typical quick answer", "slowest", "quick answers", "<others wait", "blocks", "errors")
 	for _, g := range groups {
-		typical, others := g.Median(cells.Typical()), none
-		if typical.OK() {
-			others = "no"
-			if typical.Value >= answersWithin.Seconds() {
-				others = "yes, for the whole handler"
-			}
-		}
-		t.Add(g.Cell.Model, median(g, cells.Typical()), plain(g, cells.Slowest()), plain(g, cells.Throughput()), others,
-			blocks(g), failures(g, g.Health()))
+		t.Add(g.Cell.Model, median(g, cells.Typical()), plain(g, cells.Slowest()), plain(g, cells.Throughput()),
+			othersWait(g), blocks(g), failures(g, g.Health()))
 	}
 	return Titled{
 		Table: t.Trim(none),
@@ -66,6 +59,20 @@ func stallTable(set *cells.Set) string {
 			"workers. %s.",
 			groups[0].Cell.Beside, cells.Seconds.Tick(answersWithin.Seconds()), sentence(cells.BlocksNote(groups)))},
 	}.Markdown()
+}
+
+// othersWait says whether quick requests wait for a handler that blocks on another connection.
+func othersWait(g *cells.Group) string {
+	blocks, _ := cells.HandlerTime(g.Cell.Beside)
+	switch typical := g.Median(cells.Typical()); {
+	case !typical.OK():
+		return none
+	case typical.Value >= blocks.Seconds()/2:
+		return "yes, for the whole handler"
+	case typical.Value >= answersWithin.Seconds():
+		return "partly"
+	}
+	return "no"
 }
 
 func blockingTable(_ *cells.Set, groups []*cells.Group) Titled {
