@@ -42,7 +42,7 @@ func (a *app) runCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&opt.profile, "profile", "default", "`name` of the matrix")
 	f.StringSliceVar(&opt.models, "models", nil, "only these `models`, separated by commas")
-	f.StringSliceVar(&opt.workloads, "workloads", nil, "only these `workloads`: closed, open, short, mixed")
+	f.StringSliceVar(&opt.workloads, "workloads", nil, "only these `workloads`, as --dry-run names them")
 	f.StringVar(&opt.out, "out", "results/runs", "`folder` in which the run gets one of its own")
 	f.Uint64Var(&opt.seed, "seed", 0, "of order and arrivals; 0: a new one, which is recorded")
 	f.StringVar(&opt.resume, "resume", "", "finish the run in this `folder`; what is there is kept")
