@@ -60,11 +60,12 @@ type server struct {
 	open     atomic.Int64 // connections
 	works    sync.Pool    // of *offload.Work: read buffers
 	means    stream.Means
-	woken    chan struct{} // closed when the server stops,
-	wake     func()        // by this
-	broken   chan error    // a thread cannot go on
-	killed   atomic.Bool   // the grace is over
-	paused   atomic.Bool   // accept waits for better times
+	woken    chan struct{}        // closed when the server stops,
+	wake     func()               // by this
+	broken   chan error           // a thread cannot go on
+	killed   atomic.Bool          // the grace is over
+	paused   atomic.Bool          // accept waits for better times
+	list     []demux.EventHandler // for each
 }
 
 func open(h *loops.House, listener, threads int) (*server, error) {
@@ -201,7 +202,8 @@ func (s *server) now() deadline.Tick { return deadline.At(time.Since(s.begin)) }
 
 // each calls f with every connection that nobody is at work with.
 func (s *server) each(f func(*conn)) {
-	for _, h := range s.handles.All(nil) {
+	s.list = s.handles.All(s.list[:0])
+	for _, h := range s.list {
 		if c, ok := h.(*conn); ok && c.mu.TryLock() {
 			if !c.Closed() {
 				f(c)
