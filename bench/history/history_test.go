@@ -20,7 +20,8 @@ import (
 // campaign is the line of an invented run.
 func campaign(seed uint64, change ...func(*record.Run)) history.Line {
 	run := synth.Run(synth.Options{
-		Seed: seed, Blocks: 6, Models: []string{"goroutine", "reactor", "nethttp"}, Conns: []int{100, 10000}, Mishaps: true,
+		Seed: seed, Blocks: 6, Models: []string{"goroutine", "reactor", "nethttp"}, Conns: []int{100, 10000},
+		Mishaps: true,
 	})
 	run.Env.Commit = fmt.Sprintf("c%06d", seed)
 	run.Env.Started = run.Env.Started.Add(time.Duration(seed) * time.Hour)
@@ -81,6 +82,20 @@ func TestClassFollowsTheMachineAlone(t *testing.T) {
 	}
 }
 
+// campaigns are n lines of one class, one an hour, that differ in little else.
+func campaigns(n int) []history.Line {
+	lines := make([]history.Line, n)
+	for i := range lines {
+		if i == 0 {
+			lines[0] = campaign(1)
+			continue
+		}
+		lines[i] = lines[0]
+		lines[i].Commit, lines[i].Measured = fmt.Sprintf("c%06d", i+1), lines[0].Measured.Add(time.Duration(i)*time.Hour)
+	}
+	return lines
+}
+
 // appended writes lines into a new history and returns its path.
 func appended(t *testing.T, lines ...history.Line) string {
 	t.Helper()
@@ -94,7 +109,7 @@ func appended(t *testing.T, lines ...history.Line) string {
 }
 
 func TestWhatIsAppendedIsRead(t *testing.T) {
-	want := []history.Line{campaign(1), campaign(2)}
+	want := campaigns(2)
 	got, err := history.Read(appended(t, want...))
 	if err != nil || len(got.Warnings) != 0 {
 		t.Fatal(err, got.Warnings)
@@ -109,6 +124,7 @@ func TestWhatIsAppendedIsRead(t *testing.T) {
 }
 
 func TestDamageIsNamedKeptAndNeverRewritten(t *testing.T) {
+	lines := campaigns(4)
 	for _, tc := range []struct {
 		name    string
 		damage  func(lines []string) string // of three
@@ -125,7 +141,7 @@ func TestDamageIsNamedKeptAndNeverRewritten(t *testing.T) {
 		{"blank lines", func(l []string) string { return "\n" + l[0] + "\n\n" }, 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			path := appended(t, campaign(1), campaign(2), campaign(3))
+			path := appended(t, lines[:3]...)
 			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -140,7 +156,7 @@ func TestDamageIsNamedKeptAndNeverRewritten(t *testing.T) {
 				(warnings == "") != (tc.warning == "") {
 				t.Errorf("kept %d, want %d; %q, want %q; %v", len(got.Lines), tc.kept, warnings, tc.warning, err)
 			}
-			if err := history.Append(path, campaign(4)); err != nil {
+			if err := history.Append(path, lines[3]); err != nil {
 				t.Fatal(err)
 			}
 			after, err := os.ReadFile(path)
@@ -155,16 +171,17 @@ func TestDamageIsNamedKeptAndNeverRewritten(t *testing.T) {
 }
 
 func TestTheSameCampaignTwiceIsRefused(t *testing.T) {
-	path := appended(t, campaign(1))
+	line := campaign(1)
+	path := appended(t, line)
 	var twice *history.TwiceError
-	if err := history.Append(path, campaign(1)); !errors.As(err, &twice) {
+	if err := history.Append(path, line); !errors.As(err, &twice) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAppendersWaitForEachOther(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.jsonl")
-	lines := []history.Line{campaign(1), campaign(2), campaign(3), campaign(4), campaign(5), campaign(6)}
+	lines := campaigns(6)
 	var all sync.WaitGroup
 	for _, l := range lines {
 		all.Go(func() {
