@@ -50,7 +50,7 @@ const (
 // FindRate searches for the largest offered rate that keeps the objective. It begins at
 // plan.Rate, climbs until a rate is too high, and then halves the distance until the highest
 // rate that was kept and the lowest that was not are within 5 %: 24 probes at most, each a whole
-// Run. A probe that is invalid because of the generator itself is repeated, twice at most.
+// Run. A probe that missed because of the generator itself is repeated, twice at most.
 // FindRate returns the Summary of the best probe, or of the lowest rate if none kept it, with
 // Search filled in. tried, if not nil, is told of each probe.
 func FindRate(ctx context.Context, plan Plan, o Objective, opt RunOptions, tried func(Probe),
@@ -110,8 +110,9 @@ func findRate(ctx context.Context, plan Plan, o Objective, opt RunOptions, tried
 	return best, nil
 }
 
-// tellsNothing reports whether the generator was in its own way: what the server would have done
-// is not known, so the rate is tried again.
+// tellsNothing reports whether the generator was in its own way. That can only enlarge a response
+// time, so an objective that was kept is kept; of one that was missed nothing is known, and the
+// rate is tried again.
 func tellsNothing(s Summary) bool { return s.Verdict == Invalid && s.Cost != Invalid }
 
 // forSearch checks and completes the plan of a search.
@@ -167,12 +168,15 @@ func (o Objective) judge(rate float64, s Summary) Probe {
 	switch r := s.Requests; {
 	case s.Interrupted:
 		p.Why = "interrupted"
-	case s.Verdict == Invalid:
+	case s.Cost == Invalid:
 		p.Why = "the run is invalid: " + s.Reasons[0]
 	case slices.Contains(s.Response.Marked, o.Percentile):
 		p.Why = "too few samples for " + o.name() + ": " + strconv.FormatUint(s.Response.Count, 10)
 	case p.Percentile >= int64(o.Limit):
 		p.Why = fmt.Sprintf("%s is %v", o.name(), time.Duration(p.Percentile).Round(time.Microsecond))
+		if tellsNothing(s) {
+			p.Why += ", but the generator was in its own way"
+		}
 	case float64(s.WindowOK) < answered*float64(r.Scheduled):
 		p.Why = fmt.Sprintf("of %d requests only %d were answered while the load lasted", r.Scheduled, s.WindowOK)
 	default:

@@ -81,7 +81,7 @@ func TestSearchTriesAgainWhereItLearntNothing(t *testing.T) {
 		s := find(t, Plan{}, "p99<5ms", func(ctx context.Context, p Plan, opt RunOptions) (Summary, error) {
 			s, err := capacity(5000)(ctx, p, opt)
 			if n++; n <= bad {
-				s.Verdict, s.Cost, s.Reasons = Invalid, Valid, []string{"late"}
+				s.Verdict, s.Cost, s.Response.P99 = Invalid, Valid, math.MaxInt64
 			}
 			return s, err
 		})
@@ -111,8 +111,9 @@ func TestProbesThatDoNotKeepTheObjective(t *testing.T) {
 	for want, spoil := range map[string]func(*Summary){
 		"":                nil,
 		"interrupted":     func(s *Summary) { s.Interrupted = true },
-		"invalid: late":   func(s *Summary) { s.Verdict, s.Reasons = Invalid, []string{"late"} },
+		"invalid: late":   func(s *Summary) { s.Cost, s.Reasons = Invalid, []string{"late"} },
 		"too few samples": func(s *Summary) { s.Response.Marked = []string{"p99"} },
+		"in its own way":  func(s *Summary) { s.Verdict, s.Response.P99 = Invalid, 1e9 },
 		"p99 is 5ms":      func(s *Summary) { s.Response.P99 = int64(5 * time.Millisecond) },
 		"only 90 were":    func(s *Summary) { s.WindowOK = 90 },
 	} {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"math"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -55,6 +56,19 @@ func TestSlowStepShowsInItsRow(t *testing.T) {
 	before, after := s.Steps[0].Service.P50, s.Steps[1].Service.P50
 	if before >= int64(slow) || after < int64(slow) {
 		t.Errorf("median service %d and %d ns", before, after)
+	}
+}
+
+// TestLostRequestsBoundTheirStep: percentiles of a step that lost requests are lower bounds.
+func TestLostRequestsBoundTheirStep(t *testing.T) {
+	srv := serve(t, echoRule(64, func(c *net.TCPConn, i int64, request []byte) bool {
+		return i >= 30 || returns(c, i, request) // silent from the second step on
+	}))
+	p := quick(srv, "epoll")
+	p.Conns, p.Steps, p.Duration, p.Timeout = 64, []float64{100, 100}, 600*time.Millisecond, 400*time.Millisecond
+	s := carryOut(t, p)
+	if last := s.Steps[1].Response; last.Censored == 0 || !slices.Contains(last.Bounds, "p99") {
+		t.Errorf("%d censored samples, bounds %q", last.Censored, last.Bounds)
 	}
 }
 

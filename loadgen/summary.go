@@ -58,7 +58,7 @@ func (r *run) summary(o *outcome) Summary {
 	h := histograms(t, r.plan.open())
 	s.Response, s.Service = describe(h.Response), describe(h.Service)
 	s.Lag, s.Connect = describe(h.Lag), describe(h.Connect)
-	s.Response.bound(t)
+	s.Response.bound(t.Censored, t.CensoredMin)
 	s.Kinds = r.kinds(t)
 	s.Network, s.Memory = r.network(), r.memory(o)
 	s.Stamps = Stamps{
@@ -147,10 +147,12 @@ func (r *run) steps(t *engine.Tally) (steps []Step) {
 	kinds := len(t.Response) / len(t.Steps)
 	for i, offered := range r.plan.Steps {
 		from, to := engine.Bin(i, 0, kinds), engine.Bin(i+1, 0, kinds)
-		steps = append(steps, Step{
+		s := Step{
 			Offered: offered, RatePerS: perSecond(t.Steps[i].Window, each), Requests: requests(&t.Steps[i]),
 			Response: describe(merged(t.Response[from:to])), Service: describe(merged(t.Service[from:to])),
-		})
+		}
+		s.Response.bound(s.Requests.Timeouts+s.Requests.InFlight+s.Requests.Unsent, t.CensoredMin)
+		steps = append(steps, s)
 	}
 	return steps
 }
@@ -257,13 +259,13 @@ func describe(h *latency.Histogram) Latency {
 
 // bound marks the percentiles that censored samples reach: such a sample would have been larger
 // than what was recorded of it, and may have moved them up.
-func (l *Latency) bound(t *engine.Tally) {
-	l.Censored = t.Censored
-	if t.Censored == 0 {
+func (l *Latency) bound(censored uint64, least int64) {
+	l.Censored = censored
+	if censored == 0 {
 		return
 	}
 	for i, p := range reported {
-		if *l.at(i) >= t.CensoredMin {
+		if *l.at(i) >= least {
 			l.Bounds = append(l.Bounds, p.name)
 		}
 	}
