@@ -55,8 +55,8 @@ func Model() servers.Model {
 			Sockets: "as sock.Tune",
 			Parser:  "ours",
 			Handler: "on the loop; with --offload on a worker pool",
-			Options: "its defaults, but the size of a read, and a listener per loop; edge-triggered I/O stays " +
-				"off, as its documentation advises (options.go), and so does LockOSThread",
+			Options: "its defaults, but the size of a read, and a listener per loop; edge-triggered I/O stays off, as " +
+				"options.go advises, and LockOSThread, too: duels with and without it were ties",
 		},
 		KnownLimits: []servers.KnownLimit{
 			{Case: "back-pressure", Reason: unbounded},
