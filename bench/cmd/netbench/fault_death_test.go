@@ -24,7 +24,8 @@ func deathFaults() []fault {
 		},
 		{
 			name: "server dies each time", play: serverDies,
-			says: "a model whose server dies in every cell: each is a failed record with its last words, the others are measured, exit 1",
+			says: "a model whose server dies in every cell: each is a failed record with its last words, the others " +
+				"are measured, exit 1",
 		},
 		{
 			name: "generator killed", full: 10, play: generatorKilled,
@@ -32,11 +33,13 @@ func deathFaults() []fault {
 		},
 		{
 			name: "runner killed", full: 50, play: runnerKilled,
-			says: "kill -9 of netbench at a random moment of a short matrix: no child outlives it, --resume completes it, no record is lost, torn or doubled",
+			says: "kill -9 of netbench at a random moment of a short matrix: no child outlives it, --resume " +
+				"completes it, no record is lost, torn or doubled",
 		},
 		{
 			name: "interrupted", full: 5, play: interrupted,
-			says: "ctrl-C at a random moment: exit 130, nothing left running, the finished cells are kept, --resume does the rest",
+			says: "ctrl-C at a random moment: exit 130, nothing left running, the finished cells are kept, --resume " +
+				"does the rest",
 		},
 		{
 			name: "generator stopped for a while", full: 5, play: generatorStalled,
@@ -44,7 +47,8 @@ func deathFaults() []fault {
 		},
 		{
 			name: "server stopped for good", full: 2, play: serverFrozen,
-			says: "SIGSTOP of the server: it cannot hear SIGTERM, is killed by its pid after five seconds, and a warning of the record says so",
+			says: "SIGSTOP of the server: it cannot hear SIGTERM, is killed by its pid after five seconds, and a " +
+				"warning of the record says so",
 		},
 		{
 			name: "server deaf at stop", slow: true, play: serverDeaf,

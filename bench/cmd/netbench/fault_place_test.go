@@ -22,7 +22,8 @@ func diskFaults() []fault {
 		},
 		{
 			name: "disk full in mid-run", full: 3, play: diskFills,
-			says: "a tmpfs that fills up: names the file and the reason, exit 2; all that was reported is whole, and with room again --resume completes the run",
+			says: "a tmpfs that fills up: names the file and the reason, exit 2; all that was reported is whole, and " +
+				"with room again --resume completes the run",
 		},
 		{
 			name: "read-only results", play: readOnly,
@@ -30,7 +31,8 @@ func diskFaults() []fault {
 		},
 		{
 			name: "two at once", full: 5, play: twoAtOnce,
-			says: "a second netbench on the same results: refused at once with the pid that holds the lock, exit 2; the first is undisturbed",
+			says: "a second netbench on the same results: refused at once with the pid that holds the lock, exit 2; " +
+				"the first is undisturbed",
 		},
 		{
 			name: "records cut off", full: 5, play: recordsCut,
@@ -38,7 +40,8 @@ func diskFaults() []fault {
 		},
 		{
 			name: "garbage in the records", full: 5, play: recordsGarbage,
-			says: "a line of noise in mid-file: report names file and line and exits with 1, draws the rest; nothing of it reaches the terminal raw",
+			says: "a line of noise in mid-file: report names file and line and exits with 1, draws the rest; nothing " +
+				"of it reaches the terminal raw",
 		},
 	}
 }
@@ -145,15 +148,18 @@ func machineFaults() []fault {
 	return []fault{
 		{
 			name: "clock stepped back", full: 3, play: clockStepped,
-			says: "the wall clock jumps back ten years between start and resume (played by dating the run ten years ahead): the rest is measured, records stay in order, no duration is negative",
+			says: "the wall clock jumps back ten years between start and resume (played by dating the run ten years " +
+				"ahead): the rest is measured, records stay in order, no duration is negative",
 		},
 		{
 			name: "io_uring forbidden", play: ringForbidden,
-			says: "a model that the kernel refuses (a double that reports it so): skipped by name and with the reason before anything is measured, exit 0",
+			says: "a model that the kernel refuses (a double that reports it so): skipped by name and with the " +
+				"reason before anything is measured, exit 0",
 		},
 		{
 			name: "nofile 256", play: fewFiles,
-			says: "ulimit -n 256: cells that need more are skipped with what they need and what there is; the others are measured, exit 0",
+			says: "ulimit -n 256: cells that need more are skipped with what they need and what there is; the others " +
+				"are measured, exit 0",
 		},
 		{
 			name: "one processor", full: 3, play: oneProcessor,
