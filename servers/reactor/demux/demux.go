@@ -80,8 +80,10 @@ const (
 	Delete Control = unix.EPOLL_CTL_DEL
 )
 
-// RawWaitMax is how long Dispatch may wait while it holds on to its processor; see Demux.RawWait.
-const RawWaitMax = time.Millisecond
+// RawWaitMax is how long Dispatch may wait while it holds on to its processor; see Demux.RawWait. It
+// is what the Go scheduler gives any goroutine at a time. And it is beyond the kernel's next tick:
+// a nearer end would be the next timer due, and each wait would have to program the clock anew.
+const RawWaitMax = 10 * time.Millisecond
 
 // Demux is the synchronous event demultiplexer: a source, a table of handlers, and a bell (an
 // eventfd). One goroutine owns it and makes every call; only Wake may come from any other.
@@ -94,7 +96,7 @@ type Demux struct {
 	// ordinary system call has its processor (P) taken away by the runtime's monitor thread,
 	// and must get one back when it wakes. At moderate rates that happens at every request
 	// and costs about as much as the request. A raw system call keeps the P. The price: no
-	// other goroutine runs on this P meanwhile. So the raw wait is short, it is tried once
+	// other goroutine runs on this P meanwhile. So the raw wait is bounded, it is tried once
 	// after a batch of events, and then Dispatch waits the ordinary way: silence is free. A
 	// stop-the-world (GC) is delayed less than that: its preemption signal ends the wait.
 	RawWait time.Duration
