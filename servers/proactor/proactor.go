@@ -107,7 +107,7 @@ type Settings struct {
 // Much less would cost more. A wait with an end is a timer in the kernel; one that would expire
 // before everything else that is due has the clock programmed anew, for each wait, and in a
 // virtual machine that leaves the guest. With one millisecond a request of a single connection
-// cost a tenth more, in this server and in the reactor.
+// cost 5 to 10 % more, in this server and in the reactor.
 const RawWaitMax = 10 * time.Millisecond
 
 // Begin marks op as pending. A backend calls it first in Submit.
