@@ -68,6 +68,7 @@ func (v Visit) Plan(addr string, seed uint64) loadgen.Plan {
 		Duration: v.Step.Window, Warmup: v.Step.Warmup, Rate: c.Rate, Arrival: arrival,
 		Pipeline: c.Pipeline, RequestsPerConn: v.Step.PerConn, RampPerS: v.Step.RampPerS,
 		Timeout: v.Step.Timeout, Seed: seed + uint64(v.Block), Settle: v.Step.Settle, Interval: v.Step.interval(),
+		SharedCPU: c.Topology == Shared,
 	}
 }
 

@@ -264,7 +264,7 @@ func (ar *arena) plan(addr string, n uint64) loadgen.Plan {
 		Addr: addr, Proto: ar.load.Proto, Path: ar.load.Path, Conns: ar.load.Conns, Size: ar.load.Size,
 		Duration: ar.opt.Slice, Warmup: ar.opt.Warmup, Rate: ar.load.Rate, Arrival: "closed",
 		Pipeline: ar.load.Pipeline, RequestsPerConn: ar.load.RequestsPerConn,
-		Timeout: 5 * time.Second, Seed: ar.opt.Seed + n,
+		Timeout: 5 * time.Second, Seed: ar.opt.Seed + n, SharedCPU: true,
 	}
 	if plan.Rate > 0 {
 		plan.Arrival = "poisson"

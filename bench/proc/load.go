@@ -71,6 +71,9 @@ func (s LoadSpec) Args() []string {
 	number("--requests-per-conn", p.RequestsPerConn)
 	text("--timeout", p.Timeout.String())
 	text("--seed", strconv.FormatUint(p.Seed, 10))
+	if p.SharedCPU {
+		args = append(args, "--shared-cpu")
+	}
 	return args
 }
 
