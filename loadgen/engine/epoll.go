@@ -13,10 +13,13 @@ import (
 const (
 	maxEvents  = 256      // sockets reported by one wait
 	readBuffer = 64 << 10 // bytes asked for by one read; one buffer serves all connections
+	maxReads   = 16       // of one socket in a row
 )
 
-// epoll is the readiness transport: level-triggered, so nothing is lost when a read takes less
-// than there is. System calls that cannot block are made raw: entering and leaving the Go
+// epoll is the readiness transport. It is edge-triggered: a level-triggered socket stays in the
+// ready list, and every wait asks it again whether there is more. So a read that fills the buffer
+// is followed by another, and so is one when the peer has closed: no second event would say so.
+// System calls that cannot block are made raw: entering and leaving the Go
 // scheduler would cost a third of an empty call, twice per request.
 type epoll struct {
 	loop   *Loop
@@ -41,7 +44,8 @@ func newEpoll(l *Loop) (*epoll, error) {
 }
 
 const (
-	readable = unix.EPOLLIN | unix.EPOLLRDHUP
+	readable = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	closing  = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	broken   = unix.EPOLLERR | unix.EPOLLHUP
 )
 
@@ -137,11 +141,11 @@ func (e *epoll) dispatch(ev *unix.EpollEvent) {
 		e.connected(slot, ev.Events)
 		return
 	}
-	if ev.Events&(readable|broken) != 0 {
+	if ev.Events&(unix.EPOLLIN|closing) != 0 {
 		if ev.Events&unix.EPOLLERR != 0 && e.stamps.has(slot) {
 			e.stamps.collect(slot)
 		}
-		e.read(slot)
+		e.drain(slot, ev.Events&closing != 0)
 	}
 	if ev.Events&unix.EPOLLOUT != 0 && c.gen == uint32(ev.Pad) && c.blocked {
 		c.blocked = false
@@ -182,15 +186,37 @@ func socketError(fd int32) syscall.Errno {
 	return syscall.Errno(code)
 }
 
-func (e *epoll) read(slot int32) {
+// drain reads until there is nothing more, or as often as one socket may keep the others waiting.
+// Then it asks to be told again.
+func (e *epoll) drain(slot int32, toTheEnd bool) {
+	c := &e.loop.conns[slot]
+	gen := c.gen
+	for range maxReads {
+		n, errno := e.read(slot)
+		again := errno == unix.EINTR || errno == 0 && (n == readBuffer || toTheEnd && n > 0)
+		if !again || c.gen != gen {
+			return
+		}
+	}
+	what := uint32(readable)
+	if c.blocked {
+		what |= unix.EPOLLOUT
+	}
+	if errno := e.control(unix.EPOLL_CTL_MOD, slot, what); errno != 0 {
+		e.loop.broke(slot, errno, e.loop.clock.Now())
+	}
+}
+
+func (e *epoll) read(slot int32) (int, syscall.Errno) {
 	if e.stamps.has(slot) {
 		n, errno, now := e.stamps.read(slot, e.buffer)
 		e.took(slot, n, errno, now)
-		return
+		return n, errno
 	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(e.loop.conns[slot].fd),
 		uintptr(unsafe.Pointer(&e.buffer[0])), readBuffer, 0, 0, 0)
 	e.took(slot, int(n), errno, e.loop.clock.Now())
+	return int(n), errno
 }
 
 // took passes on what a read brought.
