@@ -46,7 +46,7 @@ func deathFaults() []fault {
 			says: "SIGSTOP, and SIGCONT a moment later: the run is whole",
 		},
 		{
-			name: "server stopped for good", full: 2, play: serverFrozen,
+			name: "server stopped for good", full: 2, slow: true, play: serverFrozen,
 			says: "SIGSTOP of the server: it cannot hear SIGTERM, is killed by its pid after five seconds, and a " +
 				"warning of the record says so",
 		},
