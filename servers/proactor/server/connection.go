@@ -1,44 +1,12 @@
 package server
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/deadline"
-	"iomodels/servers/loops"
 	"iomodels/servers/proactor"
-	"iomodels/servers/proactor/exchange"
+	"iomodels/servers/proactor/conn"
 	"iomodels/servers/proto"
-)
-
-// connection is all that an idle connection costs besides the kernel's share: a receive that
-// is pending, without a buffer. A loop keeps connections in a slab and finds them by tag.
-type connection struct {
-	receive proactor.Op
-	session proto.Session      // nil: the connection is only told that the server is full
-	owed    *exchange.Exchange // nil: nothing is owed to the peer
-	life    life
-	seat    loops.Seat
-	fin     bool  // the peer has sent its last byte
-	stopped bool  // receive has been cancelled, to stop reading
-	dropped uint8 // receives while lingering
-}
-
-// life is how far a connection has come.
-type life uint8
-
-const (
-	free      life = iota // its place in the slab waits for another
-	open                  // reading and writing
-	lingering             // all is said; what still arrives is dropped
-	dead                  // its descriptor is being closed; completions are still to come
-)
-
-// A peer that lingers is dropped after this time, or this many receives.
-const (
-	lingerTime  = time.Second
-	lingerReads = 64
 )
 
 // HEART
@@ -49,18 +17,18 @@ const (
 func (l *loop) received(op *proactor.Op, n int, err error) {
 	c := l.conns.At(op.Tag)
 	switch {
-	case c.life == dead:
+	case c.Life == conn.Dead:
 		l.bury(c)
 	case err == unix.ENOBUFS, err == unix.ECANCELED, err == unix.EINTR: // not the peer's doing
 		l.read(c)
-	case err != nil, n == 0 && c.owed == nil: // FIN, and nothing is owed
+	case err != nil, n == 0 && c.Owed == nil: // FIN, and nothing is owed
 		l.close(c)
 	case n == 0:
-		c.fin = true
-	case c.life == lingering:
+		c.Fin = true
+	case c.Life == conn.Lingering:
 		l.drop(c)
-	case c.owed != nil && !c.owed.Gathers:
-		c.owed.Rest = append(c.owed.Rest, op.Buf...)
+	case c.Owed != nil && !c.Owed.Gathers:
+		c.Owed.Rest = append(c.Owed.Rest, op.Buf...)
 		l.read(c)
 	default:
 		l.feed(c, op.Buf, op.Follow)
@@ -69,10 +37,10 @@ func (l *loop) received(op *proactor.Op, n int, err error) {
 
 // feed lets the session think, here or on a worker, and has its answer sent. When more input
 // follows at once, the answers to both are sent together.
-func (l *loop) feed(c *connection, in []byte, more bool) {
-	x := l.exchange(c)
+func (l *loop) feed(c *conn.Conn, in []byte, more bool) {
+	x := c.Owe(l.exchanges, l.onSent)
 	if !l.exchanges.Feed(x, in) {
-		x.Paused = l.deadlines.Pause(int(c.receive.Tag))
+		x.Paused = l.deadlines.Pause(int(c.Receive.Tag))
 		return
 	}
 	l.watch.Handled(in)
@@ -87,7 +55,7 @@ func (l *loop) sent(op *proactor.Op, n int, err error) {
 	c := l.conns.At(op.Tag)
 	op.Buf = op.Buf[n:]
 	switch {
-	case c.life == dead:
+	case c.Life == conn.Dead:
 		l.bury(c)
 	case err != nil:
 		l.close(c)
@@ -101,8 +69,8 @@ func (l *loop) sent(op *proactor.Op, n int, err error) {
 // HEART END
 
 // answer has the output of a Feed sent.
-func (l *loop) answer(c *connection) {
-	x := c.owed
+func (l *loop) answer(c *conn.Conn) {
+	x := c.Owed
 	if x.Job.Panic != nil {
 		l.house.Log.Error("handler panicked; its connection is closed", "panic", x.Job.Panic)
 	}
@@ -114,8 +82,8 @@ func (l *loop) answer(c *connection) {
 }
 
 // answered goes on as the session's verdict says, when all output of a Feed is sent.
-func (l *loop) answered(c *connection) {
-	switch x := c.owed; {
+func (l *loop) answered(c *conn.Conn) {
+	switch x := c.Owed; {
 	case x.Job.Verdict == proto.Again:
 		x.Job.Out = x.Job.Out[:0]
 		l.feed(c, nil, false)
@@ -129,8 +97,8 @@ func (l *loop) answered(c *connection) {
 		l.feed(c, in, false)
 	default:
 		answered := len(x.Job.Out) > 0
-		l.settle(c)
-		if c.fin || l.stopping && c.phase() == proto.Idle {
+		c.Settle(l.exchanges)
+		if c.Fin || l.stopping && c.Phase() == proto.Idle {
 			l.close(c)
 			return
 		}
@@ -141,65 +109,50 @@ func (l *loop) answered(c *connection) {
 
 // write has what is left of the output sent. If the next thing to do is to read, it reads
 // ahead: one system call then carries both the reply and the wait for the next request.
-func (l *loop) write(c *connection) {
+func (l *loop) write(c *conn.Conn) {
 	kind := proactor.Send
-	if c.readsAhead() {
+	if c.ReadsAhead() {
 		kind = proactor.SendLazily
 	}
-	l.p.Submit(&c.owed.Send, kind)
+	l.p.Submit(&c.Owed.Send, kind)
 	l.touch(c, true)
 	l.read(c)
 }
 
-// readsAhead reports whether one receive may be pending although something is owed. Once it
-// has brought bytes, none may: back-pressure begins.
-func (c *connection) readsAhead() bool {
-	return c.owed.Reads() && !c.fin
-}
-
 // read sees to it that a receive is pending, or that none is.
-func (l *loop) read(c *connection) {
-	op := &c.receive
-	switch wanted := c.life == lingering || c.owed == nil || c.readsAhead(); {
+func (l *loop) read(c *conn.Conn) {
+	op := &c.Receive
+	switch wanted := c.Reads(); {
 	case wanted && !op.Pending:
-		c.stopped = false
+		c.Stopped = false
 		l.p.Submit(op, proactor.Receive)
-	case !wanted && op.Pending && !c.stopped && len(c.owed.Rest) >= l.enough:
-		c.stopped = true
+	case !wanted && op.Pending && !c.Stopped && len(c.Owed.Rest) >= l.enough:
+		c.Stopped = true
 		l.p.Cancel(op)
 	}
 }
 
-// phase says what the session waits for.
-func (c *connection) phase() proto.Phase {
-	if c.session == nil {
-		return proto.Idle
-	}
-	return c.session.Phase()
-}
-
 // touch notes progress: the peer's time begins anew.
-func (l *loop) touch(c *connection, answered bool) {
-	w := deadline.Waiting(c.phase(), c.owed != nil)
-	l.deadlines.Touch(int(c.receive.Tag), l.now(), w, answered)
+func (l *loop) touch(c *conn.Conn, answered bool) {
+	w := deadline.Waiting(c.Phase(), c.Owed != nil)
+	l.deadlines.Touch(int(c.Receive.Tag), l.clock.Now(), w, answered)
 }
 
 // linger shuts down our direction and drops what still arrives until the peer is done: closing
 // at once would answer it with RST, which can destroy what we have said before it is read.
-func (l *loop) linger(c *connection) {
-	l.settle(c)
-	if c.fin || unix.Shutdown(int(c.receive.FD), unix.SHUT_WR) != nil {
+func (l *loop) linger(c *conn.Conn) {
+	c.Settle(l.exchanges)
+	if !c.Linger() {
 		l.close(c)
 		return
 	}
-	c.life = lingering
-	l.deadlines.Set(int(c.receive.Tag), deadline.After(l.now(), lingerTime))
+	l.deadlines.Set(int(c.Receive.Tag), deadline.After(l.clock.Now(), conn.LingerTime))
 	l.read(c)
 }
 
 // drop throws away what was received while lingering: for a while, but not for ever.
-func (l *loop) drop(c *connection) {
-	if c.dropped++; c.dropped == lingerReads {
+func (l *loop) drop(c *conn.Conn) {
+	if c.Drop() {
 		l.close(c)
 		return
 	}
@@ -207,9 +160,9 @@ func (l *loop) drop(c *connection) {
 }
 
 // close begins the end: it has what is pending cancelled.
-func (l *loop) close(c *connection) {
-	c.life = dead
-	l.deadlines.Set(int(c.receive.Tag), deadline.Never)
-	l.p.CloseFD(int(c.receive.FD))
+func (l *loop) close(c *conn.Conn) {
+	c.Life = conn.Dead
+	l.deadlines.Set(int(c.Receive.Tag), deadline.Never)
+	l.p.CloseFD(int(c.Receive.FD))
 	l.bury(c)
 }

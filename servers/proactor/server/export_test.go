@@ -4,6 +4,7 @@ import (
 	"iomodels/servers"
 	"iomodels/servers/loops"
 	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/conn"
 )
 
 // TestLoop lets tests outside of the package take a loop's turns one by one.
@@ -29,9 +30,9 @@ func (t TestLoop) Live() int { return t.l.live }
 
 // Owed is the largest number of bytes that the loop holds for one connection.
 func (t TestLoop) Owed() (most int) {
-	t.l.each(func(c *connection) {
-		if c.owed != nil {
-			most = max(most, c.owed.Size())
+	t.l.each(func(c *conn.Conn) {
+		if c.Owed != nil {
+			most = max(most, c.Owed.Size())
 		}
 	})
 	return most
@@ -43,7 +44,7 @@ func (t TestLoop) Stop() error {
 		return err
 	}
 	t.l.each(t.l.close)
-	for t.l.live > 0 || t.l.accept.Pending {
+	for t.l.live > 0 || t.l.acceptor.Pending() {
 		if err := t.Turn(); err != nil {
 			return err
 		}

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"time"
-
-	"golang.org/x/sys/unix"
-
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/acceptor"
+	"iomodels/servers/proactor/conn"
 	"iomodels/servers/proactor/exchange"
 	"iomodels/servers/proactor/slab"
 	"iomodels/servers/proto"
@@ -19,13 +17,13 @@ import (
 type loop struct {
 	house     *loops.House
 	p         proactor.Proactor
-	accept    proactor.Op // the listener's
-	conns     slab.Slab[connection]
+	acceptor  *acceptor.Acceptor
+	conns     slab.Slab[conn.Conn]
 	live      int // connections that are not buried yet
 	exchanges *exchange.Pool
 	enough    int // bytes set aside for a connection after which it is read no more
 	deadlines *deadline.Table
-	clock     clock
+	clock     deadline.Clock
 	watch     *watchdog.Loop // notices handlers that hold up the loop; nil: nobody does
 	stopping  bool
 	killed    bool // the grace is over
@@ -36,45 +34,28 @@ type loop struct {
 // listenerSlot is the listener's in the table of deadlines; connections have their tags, from 1.
 const listenerSlot = 0
 
-// acceptPause is how long accept rests when it fails.
-const acceptPause = 50 * time.Millisecond
-
 // turn waits for completions, runs their handlers, then does what nothing completes for.
 func (l *loop) turn() error {
-	wait := l.deadlines.Wait(l.clock.elapsed)
-	l.clock.late = true
+	wait := l.deadlines.Wait(l.clock.Elapsed())
+	l.clock.Waited()
 	if err := l.p.Complete(wait); err != nil {
 		return err
 	}
 	l.collect()
-	l.deadlines.Expire(l.now(), l.expired)
+	l.deadlines.Expire(l.clock.Now(), l.expired)
 	return nil
 }
 
-// accepted is the completion handler of the listener's accept: fd HAS been accepted. Out of
-// descriptors or memory it would fail again at once, so it pauses.
-func (l *loop) accepted(op *proactor.Op, fd int, err error) {
-	switch {
-	case err == nil && l.stopping:
-		l.p.CloseFD(fd)
-	case err == nil:
-		l.admit(fd)
-	}
-	switch {
-	case op.Pending || l.stopping:
-	case err == nil || err == unix.ECONNABORTED || err == unix.EINTR:
-		l.p.Submit(op, proactor.Accept)
-	default:
-		l.house.Complain(err)
-		l.deadlines.Set(listenerSlot, deadline.After(l.now(), acceptPause))
-	}
+// acceptRests is told that the machine is out of descriptors, or of memory.
+func (l *loop) acceptRests(err error) {
+	l.house.Complain(err)
+	l.deadlines.Set(listenerSlot, deadline.After(l.clock.Now(), acceptor.Rest))
 }
 
-// resumeAccept ends a pause: time has passed, or a descriptor is free again.
+// resumeAccept ends the acceptor's rest: time has passed, or a descriptor is free again.
 func (l *loop) resumeAccept() {
-	if !l.accept.Pending && !l.stopping {
+	if l.acceptor.Resume() {
 		l.deadlines.Set(listenerSlot, deadline.Never)
-		l.p.Submit(&l.accept, proactor.Accept)
 	}
 }
 
@@ -82,57 +63,39 @@ func (l *loop) resumeAccept() {
 func (l *loop) admit(fd int) {
 	tag, c := l.conns.Add()
 	l.live++
-	c.life = open
-	c.receive = proactor.Op{Done: l.onReceived, FD: int32(fd), Tag: tag}
+	c.Life = conn.Open
+	c.Receive = proactor.Op{Done: l.onReceived, FD: int32(fd), Tag: tag}
 	seat, verdict := l.house.Enter()
-	if c.seat = seat; seat == loops.Doorstep {
-		x := l.exchange(c)
+	if c.Seat = seat; seat == loops.Doorstep {
+		x := c.Owe(l.exchanges, l.onSent)
 		x.Job.Out, x.Job.Verdict = append(x.Job.Out, l.house.Protocol.Refusal...), verdict
 		l.answer(c)
 		return
 	}
-	c.session = l.house.Protocol.New()
+	c.Session = l.house.Protocol.New()
 	l.touch(c, false)
 	l.read(c)
 }
 
 // bury frees the place of a dead connection when no completion can reach it any more.
-func (l *loop) bury(c *connection) {
-	if c.receive.Pending || c.owed != nil && c.owed.Busy() {
+func (l *loop) bury(c *conn.Conn) {
+	if c.Expected() {
 		return
 	}
-	l.settle(c)
-	if c.session != nil {
-		proto.Release(c.session)
+	c.Settle(l.exchanges)
+	if c.Session != nil {
+		proto.Release(c.Session)
 	}
-	l.house.Leave(c.seat)
+	l.house.Leave(c.Seat)
 	l.live--
-	l.conns.Drop(c.receive.Tag)
+	l.conns.Drop(c.Receive.Tag)
 	l.resumeAccept()
-}
-
-// exchange returns what c needs to owe something.
-func (l *loop) exchange(c *connection) *exchange.Exchange {
-	if c.owed == nil {
-		c.owed = l.exchanges.Borrow()
-		c.owed.Send = proactor.Op{Done: l.onSent, FD: c.receive.FD, Tag: c.receive.Tag}
-		c.owed.Job.Session = c.session
-	}
-	return c.owed
-}
-
-// settle ends the exchange when nothing is owed any more.
-func (l *loop) settle(c *connection) {
-	if c.owed != nil {
-		l.exchanges.GiveBack(c.owed)
-		c.owed = nil
-	}
 }
 
 // collect goes on with the connections whose jobs are done.
 func (l *loop) collect() {
 	for _, x := range l.exchanges.Returned() {
-		if c := l.conns.At(x.Send.Tag); c.life == dead {
+		if c := l.conns.At(x.Send.Tag); c.Life == conn.Dead {
 			l.bury(c)
 		} else {
 			l.deadlines.Resume(int(x.Send.Tag), x.Paused)
@@ -155,26 +118,10 @@ func (l *loop) expired(slot int) {
 }
 
 // each calls f with every connection that is not dead.
-func (l *loop) each(f func(*connection)) {
-	l.conns.All(func(c *connection) {
-		if c.life == open || c.life == lingering {
+func (l *loop) each(f func(*conn.Conn)) {
+	l.conns.All(func(c *conn.Conn) {
+		if c.Alive() {
 			f(c)
 		}
 	})
-}
-
-func (l *loop) now() deadline.Tick { return l.clock.now() }
-
-// clock is read at most once a turn, and only if somebody wants to know the time.
-type clock struct {
-	start   time.Time
-	elapsed time.Duration // since start, as of the last look
-	late    bool          // a wait came after that
-}
-
-func (c *clock) now() deadline.Tick {
-	if c.late {
-		c.elapsed, c.late = time.Since(c.start), false
-	}
-	return deadline.At(c.elapsed)
 }

@@ -150,8 +150,8 @@ func TestRequestAndReply(t *testing.T) {
 	if want := []string{"one", "two"}; !slices.Equal(session.said, want) {
 		t.Errorf("the session was fed %q; want %q", session.said, want)
 	}
-	if c := l.conns.At(1); c.owed != nil || l.live != 1 {
-		t.Errorf("all is answered: owed %v, %d connections live; want nothing, 1", c.owed, l.live)
+	if c := l.conns.At(1); c.Owed != nil || l.live != 1 {
+		t.Errorf("all is answered: owed %v, %d connections live; want nothing, 1", c.Owed, l.live)
 	}
 }
 

@@ -2,15 +2,15 @@
 // and does what that does, told later: there a handler learns that it CAN receive, here that
 // it HAS.
 //
-// Read connection.go from HEART to HEART END, then loop.go. What a connection needs only while
-// it owes its peer something is in package exchange; the house around the loops is package
+// Read connection.go from HEART to HEART END, then loop.go. What is remembered of a connection
+// is in package conn, and what it needs only while it owes its peer something in package
+// exchange; package acceptor brings the connections, and the house around the loops is package
 // loops, as for every model with event loops.
 package server
 
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +18,8 @@ import (
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/proactor"
+	"iomodels/servers/proactor/acceptor"
+	"iomodels/servers/proactor/conn"
 	"iomodels/servers/proactor/exchange"
 	"iomodels/servers/proto"
 )
@@ -40,12 +42,11 @@ func Serve(ctx context.Context, cfg servers.Config, backend proactor.Backend) er
 }
 
 func newLoop(h *loops.House, p proactor.Proactor, listener int) *loop {
-	l := &loop{house: h, p: p, enough: h.ReadSize / 2, clock: clock{start: time.Now()}}
+	l := &loop{house: h, p: p, enough: h.ReadSize / 2, clock: deadline.StartClock()}
 	l.exchanges = exchange.NewPool(h.Pool, p.Wake)
 	l.deadlines = deadline.NewTable(deadline.Policy(h.Timeouts))
 	l.onReceived, l.onSent = l.received, l.sent
-	l.accept = proactor.Op{FD: int32(listener), Done: l.accepted}
-	p.Submit(&l.accept, proactor.Accept)
+	l.acceptor = acceptor.Start(p, listener, acceptor.Events{Admit: l.admit, Rested: l.acceptRests})
 	return l
 }
 
@@ -60,7 +61,7 @@ func (l *loop) Run() error {
 				return err
 			}
 		}
-		if l.stopping && !l.accept.Pending && (l.live == 0 || l.killed && l.live == l.exchanges.Thinking()) {
+		if l.stopping && !l.acceptor.Pending() && (l.live == 0 || l.killed && l.live == l.exchanges.Thinking()) {
 			return nil
 		}
 	}
@@ -73,15 +74,15 @@ func (l *loop) Wake() { l.p.Wake() }
 // for nothing, and leaves the others the grace to finish.
 func (l *loop) stop() error {
 	l.stopping = true
-	l.p.CloseFD(int(l.accept.FD))
-	l.deadlines.Set(listenerSlot, deadline.After(l.now(), l.house.Grace))
+	l.acceptor.Stop()
+	l.deadlines.Set(listenerSlot, deadline.After(l.clock.Now(), l.house.Grace))
 	for range l.live/16 + 1 { // a backend may bring a few completions at a time
 		if err := l.p.Complete(0); err != nil {
 			return err
 		}
 	}
-	l.each(func(c *connection) {
-		if c.life == open && c.owed == nil && c.phase() == proto.Idle {
+	l.each(func(c *conn.Conn) {
+		if c.Life == conn.Open && c.Owed == nil && c.Phase() == proto.Idle {
 			l.close(c)
 		}
 	})
@@ -90,9 +91,7 @@ func (l *loop) stop() error {
 
 // Close closes everything that is still open: all of it, if the backend broke down.
 func (l *loop) Close() error {
-	l.each(func(c *connection) { unix.Close(int(c.receive.FD)) })
-	if !l.stopping {
-		unix.Close(int(l.accept.FD))
-	}
+	l.each(func(c *conn.Conn) { unix.Close(int(c.Receive.FD)) })
+	l.acceptor.Close()
 	return l.p.Close()
 }
