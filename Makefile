@@ -9,6 +9,7 @@ TOOL         := $(GO) tool -modfile=scripts/tools/go.mod
 # The race detector needs a C compiler; without one the tests still run, and say so.
 CC_FOUND     := $(shell command -v gcc || command -v clang || command -v cc)
 RACE         := $(if $(CC_FOUND),-race,)
+# Tests mostly wait, for sockets and time-outs: four packages at a time use two processors well.
 PROFILE      ?= default
 RUN          ?=
 
@@ -31,7 +32,7 @@ floor: ## the C floor servers, into bin/ (needs a C compiler)
 test: build ## every test, with the race detector where a C compiler is found; ten seconds of fuzzing
 	@test -n "$(RACE)" || echo "SKIPPED: the race detector (no C compiler found: install gcc or clang); tests run without it"
 	$(GO) vet ./...
-	$(GO) test $(RACE) -timeout 7m ./...
+	$(GO) test $(RACE) -p 4 -timeout 7m ./...
 	FUZZTIME=10s scripts/fuzz-smoke.sh
 
 .PHONY: race

@@ -154,6 +154,7 @@ func load(args []string) int {
 	}
 	flags.Bool("json", false, "")
 	flags.Bool("phases", false, "")
+	flags.Bool("shared-cpu", false, "")
 	if flags.Parse(args) != nil {
 		return 2
 	}
