@@ -39,7 +39,8 @@
 //
 //   - The Go scheduler is still there. A thread that enters a blocking call holds one of the
 //     GOMAXPROCS permits to run Go code until the monitor thread takes it away, after 20 µs to
-//     10 ms; a thread that returns must get a permit first. C programs pay neither.
+//     10 ms; a thread that returns must get a permit first. C programs pay neither. So that the
+//     permits go round, a thread stands in line again after a few requests (see turn).
 //   - Threads are limited in many places (see budget). The runtime aborts the process when a
 //     thread cannot be created, so connections beyond the budget are refused instead.
 //   - Serve raises the runtime's own limit of 10,000 threads (debug.SetMaxThreads), which is a
