@@ -98,7 +98,7 @@ func (e *epoll) flush(slot int32) {
 }
 
 func (e *epoll) send(fd int, b []byte) (int, syscall.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
@@ -115,7 +115,7 @@ func (e *epoll) forget(slot int32) {
 // milliseconds would be reported as the server's latency.
 func (e *epoll) wait(ns int64) error {
 	e.spec = unix.NsecToTimespec(ns)
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd),
 		uintptr(unsafe.Pointer(&e.events[0])), maxEvents, uintptr(unsafe.Pointer(&e.spec)), 0, 0)
 	switch {
 	case errno == unix.EINTR: // the Go runtime interrupts threads now and then
@@ -213,7 +213,7 @@ func (e *epoll) read(slot int32) (int, syscall.Errno) {
 		e.took(slot, n, errno, now)
 		return n, errno
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(e.loop.conns[slot].fd),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(e.loop.conns[slot].fd),
 		uintptr(unsafe.Pointer(&e.buffer[0])), readBuffer, 0, 0, 0)
 	e.took(slot, int(n), errno, e.loop.clock.Now())
 	return int(n), errno

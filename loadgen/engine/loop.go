@@ -24,6 +24,7 @@ const (
 	maxWait   = 2_000_000 // ns: how long a raw wait may keep the rest of the program waiting
 	sendBatch = 64        // requests sent between two looks at the sockets
 	shortGap  = 50_000    // ns: below this, sleeping is less exact than spinning
+	lookEvery = 1_000_000 // ns between two looks for requests that have waited too long
 
 	publishEvery = 1_000_000 // ns between two stores of Live.LastGood
 )
@@ -39,7 +40,6 @@ type Loop struct {
 
 	conns   []conn
 	flights []flight // Pipeline of them per connection
-	waiting queue    // flights, in the order they were sent
 	opening queue    // connections whose connect is unanswered, in the order it was begun
 	closed  queue    // connections to be opened
 	free    queue    // connections that can take a request and have none to send
@@ -51,6 +51,8 @@ type Loop struct {
 	paced               bool   // false: closed loop
 	kicked              int    // closed loop: connections that were given their first requests
 	inFlight            int    // requests in flight
+	overdue             int64  // when the first of them may have waited too long; not before
+	deep                int32  // requests in flight per connection: Config.Pipeline
 	changed             int64  // when inFlight last changed
 	open                int    // connections open
 	replies             uint64 // verified ones
@@ -101,10 +103,9 @@ func New(cfg Config) *Loop {
 	l := &Loop{
 		cfg: cfg, clock: cfg.Clock, tally: newTally(cfg.Steps, cfg.Kinds),
 		conns: make([]conn, slots), flights: make([]flight, slots*cfg.Pipeline),
-		start: never, measure: never, end: never, due: never,
+		start: never, measure: never, end: never, due: never, overdue: never, deep: int32(cfg.Pipeline),
 		current: NewInterval(), spare: NewInterval(),
 	}
-	l.waiting = newQueue(make([]link, len(l.flights)))
 	links := make([]link, slots)
 	l.opening, l.closed, l.free = newQueue(links), newQueue(links), newQueue(links)
 	for i := range l.conns {
@@ -216,9 +217,7 @@ func (l *Loop) patience() int64 {
 			return 0
 		}
 	}
-	if l.waiting.head != none {
-		until = min(until, l.flights[l.waiting.head].sent+int64(l.cfg.Timeout))
-	}
+	until = min(until, l.overdue)
 	if l.opening.head != none {
 		until = min(until, l.conns[l.opening.head].began+int64(l.cfg.Timeout))
 	}
@@ -252,11 +251,13 @@ func show(to *atomic.Uint64, v uint64) {
 // shutdown counts what is still in flight or waiting, and closes every socket.
 func (l *Loop) shutdown() error {
 	now := l.clock.Now()
-	for l.waiting.head != none {
-		f := l.pop(l.waiting.head/int32(l.cfg.Pipeline), now)
-		p := l.part(f.due)
-		p.InFlight++
-		l.censor(p, f.bin, now-f.due)
+	for i := range l.conns {
+		for l.conns[i].inFlight > 0 {
+			f := l.pop(int32(i), now)
+			p := l.part(f.due)
+			p.InFlight++
+			l.censor(p, f.bin, now-f.due)
+		}
 	}
 	l.abandon(now)
 	for i := range l.tally.Steps {

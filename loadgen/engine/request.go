@@ -131,7 +131,7 @@ func (l *Loop) sendOrGiveUp(slot int32, n uint64, due, now int64) {
 // send puts request n on the connection; the caller flushes.
 func (l *Loop) send(slot int32, n uint64, due, now int64) {
 	c := &l.conns[slot]
-	i := slot*int32(l.cfg.Pipeline) + (c.head+c.inFlight)%int32(l.cfg.Pipeline)
+	i := slot*l.deep + l.around(c.head+c.inFlight)
 	l.stamp = now
 	kind := l.kind(n)
 	l.flights[i] = flight{due: due, sent: now, bin: l.bin(kind, due), kind: kind}
@@ -140,7 +140,9 @@ func (l *Loop) send(slot int32, n uint64, due, now int64) {
 	c.inFlight++
 	c.unwritten++
 	c.used++
-	l.waiting.push(i)
+	if l.overdue == never {
+		l.overdue = now + int64(l.cfg.Timeout)
+	}
 	p := l.part(due)
 	p.Sent++
 	if l.paced {
@@ -282,11 +284,19 @@ func (l *Loop) pop(slot int32, now int64) flight {
 	l.integrate(now)
 	l.inFlight--
 	c := &l.conns[slot]
-	i := slot*int32(l.cfg.Pipeline) + c.head
-	l.waiting.remove(i)
-	c.head = (c.head + 1) % int32(l.cfg.Pipeline)
+	i := slot*l.deep + c.head
+	c.head = l.around(c.head + 1)
 	c.inFlight--
 	return l.flights[i]
+}
+
+// around is i modulo the depth of the pipeline, for an i below twice of it: a division takes
+// longer than all the rest of the caller.
+func (l *Loop) around(i int32) int32 {
+	if i >= l.deep {
+		i -= l.deep
+	}
+	return i
 }
 
 // integrate sums requests in flight over the time of the measured part, for Little's law.

@@ -95,8 +95,8 @@ func (s *stamper) wrote(slot int32, n int) {
 	if c.unwritten > 0 || c.inFlight == 0 {
 		return
 	}
-	newest := (c.head + c.inFlight - 1) % int32(l.cfg.Pipeline)
-	w.at = l.flights[slot*int32(l.cfg.Pipeline)+newest].sent
+	newest := l.around(c.head + c.inFlight - 1)
+	w.at = l.flights[slot*l.deep+newest].sent
 	s.collect(slot)
 }
 
