@@ -71,11 +71,8 @@ func (e *epoll) control(op int, slot int32, what uint32) syscall.Errno {
 
 func (e *epoll) flush(slot int32) {
 	c := &e.loop.conns[slot]
-	for !c.blocked {
+	for c.unwritten > 0 && !c.blocked {
 		b := e.loop.out(slot)
-		if len(b) == 0 {
-			return
-		}
 		n, errno := e.send(int(c.fd), b)
 		switch errno {
 		case 0:

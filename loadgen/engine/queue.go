@@ -7,7 +7,7 @@ const none = -1
 type link struct{ next, prev int32 }
 
 // queue is a FIFO of slab indexes with removal from the middle, all in constant time. Queues
-// over one slab share its links, so an element is in one of them at most. Time-outs need no
+// over one slab share its links, so an element is in one of them at most. Connects need no
 // timer wheel: with one constant limit, the order of starting is the order of expiring.
 type queue struct {
 	links      []link

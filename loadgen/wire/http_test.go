@@ -191,6 +191,32 @@ func TestRequestsAreWhatAServerReads(t *testing.T) {
 	}
 }
 
+// TestRememberedRepliesVouchForNoOthers: a dialog that has seen a good reply must judge every
+// altered one, and one to another kind of request, as a dialog does that has seen nothing.
+func TestRememberedRepliesVouchForNoOthers(t *testing.T) {
+	spec := Spec{Proto: "http", Host: "h", Paths: []string{"/", "/bytes/13"}}
+	good := ok + "Content-Length: 13\r\n\r\n" + hello
+	seasoned := mustNew(t, spec)
+	judge := func(d Dialog, kind uint8, reply string) []step { return play(t, d, kind, reply, nil) }
+	for i := range len(good) {
+		for _, bit := range []byte{1, 0x20} {
+			if got := judge(seasoned, 0, good); len(got) != 1 || got[0].o != OK {
+				t.Fatalf("the good reply is judged %v", got)
+			}
+			bad := []byte(good)
+			bad[i] ^= bit
+			got, want := judge(seasoned, 0, string(bad)), judge(mustNew(t, spec), 0, string(bad))
+			if !slices.Equal(got, want) {
+				t.Errorf("%q: judged %v, by a new dialog %v", bad, got, want)
+			}
+		}
+	}
+	judge(seasoned, 0, good)
+	if got := judge(seasoned, 1, good); len(got) != 1 || got[0].o != WrongBody {
+		t.Errorf("another kind's reply is judged %v", got)
+	}
+}
+
 // FuzzReplyInAnyCut: what a stream means must not depend on how it arrives, and whatever we
 // take for a good reply net/http must read in the same way.
 func FuzzReplyInAnyCut(f *testing.F) {
