@@ -26,7 +26,7 @@ type stream struct {
 // code. A peer that always has its next request ready would otherwise let its thread keep the
 // permit for the runtime's slice of 10 ms, waits for the network included, and of ten thousand
 // such peers the last would wait for more than a minute.
-const turn = 8
+const turn = 4
 
 // Read waits in read(2).
 func (s *stream) Read(p []byte, patience time.Duration) (int, error) {
