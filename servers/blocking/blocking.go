@@ -19,6 +19,7 @@ import (
 	"errors"
 	"time"
 
+	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
@@ -43,12 +44,6 @@ type Conn interface {
 
 // ErrTimeout is returned by a Conn whose patience is over.
 var ErrTimeout = errors.New("peer made no progress in time")
-
-// Input is dropped after a refusal, until the peer has read it: for so long, and so much.
-const (
-	lingerTime  = time.Second
-	lingerReads = 64
-)
 
 // keepOutput is the largest output buffer that a connection keeps between requests. One big
 // answer must not cost its memory for the rest of the connection's life.
@@ -153,8 +148,8 @@ func linger(c Conn, buf []byte) {
 	if c.CloseWrite() != nil {
 		return
 	}
-	end := time.Now().Add(lingerTime)
-	for range lingerReads {
+	end := time.Now().Add(deadline.LingerTime)
+	for range deadline.LingerReads {
 		left := time.Until(end)
 		if left <= 0 {
 			return

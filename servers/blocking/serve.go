@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"iomodels/servers"
+	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
 )
@@ -121,7 +122,7 @@ func (s *server) serve(p *peer) {
 	defer s.gone.Done()
 	buf := s.buffers.Get().(*[]byte)
 	if p.refused {
-		p.conn.Write(s.cfg.Protocol.Refusal, lingerTime)
+		p.conn.Write(s.cfg.Protocol.Refusal, deadline.LingerTime)
 		linger(p.conn, *buf)
 	} else {
 		s.converse(p, *buf)

@@ -48,6 +48,13 @@ func After(now Tick, d time.Duration) Tick {
 	return now + Tick((d+Resolution-1)/Resolution) + 1
 }
 
+// What a peer still sends is dropped after a refusal, so that it can be read: for so long, and for
+// so many reads. Closing at once would answer with RST, which destroys what was said.
+const (
+	LingerTime  = time.Second
+	LingerReads = 64
+)
+
 // Wait is what a connection waits for; it selects the limit.
 type Wait uint8
 

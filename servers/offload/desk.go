@@ -1,10 +1,6 @@
 package offload
 
-import (
-	"sync"
-
-	"iomodels/servers/proto"
-)
+import "iomodels/servers/proto"
 
 // Desk is a loop's side of offloading: it lends out work, and takes back what workers have done.
 // One goroutine owns it. Without a pool work is done in place, and one Work serves the whole
@@ -14,11 +10,8 @@ type Desk struct {
 	Wake func() // makes the loop call Returned; safe for any goroutine
 	Size int    // bytes of a read buffer
 
-	idle []*Work
-	mine []*Work // the other half of done's double buffer
-
-	mu   sync.Mutex
-	done []*Work // by workers
+	idle    []*Work
+	returns Returns[*Work]
 }
 
 // Work is a read buffer, and the Feed of what is in it.
@@ -41,7 +34,10 @@ func (d *Desk) Borrow() *Work {
 		return w
 	}
 	w := &Work{Buf: make([]byte, d.Size)}
-	w.Done = func(*Job) { d.finished(w) }
+	w.Done = func(*Job) { // on a worker
+		d.returns.Put(w)
+		d.Wake()
+	}
 	return w
 }
 
@@ -68,22 +64,10 @@ func (d *Desk) Feed(w *Work, s proto.Session, n int) bool {
 	return false
 }
 
-// finished is called by a worker.
-func (d *Desk) finished(w *Work) {
-	d.mu.Lock()
-	d.done = append(d.done, w)
-	d.mu.Unlock()
-	d.Wake()
-}
-
 // Returned takes what workers have done since the last call. The slice is valid until the next.
 func (d *Desk) Returned() []*Work {
 	if d.Pool == nil {
 		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.mine) // else what a burst has borrowed would be held until there is another as large
-	d.done, d.mine = d.mine[:0], d.done
-	return d.mine
+	return d.returns.Take()
 }

@@ -45,7 +45,7 @@ func (c *conn) proceed() {
 		l.later(c)
 	case stream.Linger:
 		c.timed = true
-		l.deadlines.Set(int(c.slot), deadline.After(l.tick(), stream.LingerTime))
+		l.deadlines.Set(int(c.slot), deadline.After(l.tick(), deadline.LingerTime))
 		l.later(c)
 	case stream.Thinking: // on a worker; the peer waits for us, so it has all the time
 		l.work = l.desk.Borrow()

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers"
+	"iomodels/servers/deadline"
 	"iomodels/servers/proto"
 	"iomodels/servers/reactor/demux"
-	"iomodels/servers/reactor/stream"
 	"iomodels/servers/sock"
 )
 
@@ -212,19 +212,19 @@ func TestLinger(t *testing.T) {
 		}, 1},
 		{"peer sends FIN", func(r *rig, fd int) { must(r.t, unix.Shutdown(fd, unix.SHUT_WR)); r.turn() }, 0},
 		{"peer sends too much", func(r *rig, fd int) {
-			piece := bytes.Repeat([]byte("x"), stream.LingerReads*servers.DefaultReadSize)
-			for turns := 0; turns < 2*stream.LingerReads && r.open() > 0; turns++ {
+			piece := bytes.Repeat([]byte("x"), deadline.LingerReads*servers.DefaultReadSize)
+			for turns := 0; turns < 2*deadline.LingerReads && r.open() > 0; turns++ {
 				sock.Send(fd, piece)
 				r.turn()
 			}
 		}, 0},
-		{"peer does nothing", func(r *rig, fd int) { r.pass(stream.LingerTime + 200*time.Millisecond) }, 0},
+		{"peer does nothing", func(r *rig, fd int) { r.pass(deadline.LingerTime + 200*time.Millisecond) }, 0},
 		{"peer dribbles", func(r *rig, fd int) {
-			for passed := time.Duration(0); passed < 2*stream.LingerTime && r.open() > 0; {
+			for passed := time.Duration(0); passed < 2*deadline.LingerTime && r.open() > 0; {
 				send(r.t, fd, "x")
 				r.turn()
-				r.pass(stream.LingerTime / 3)
-				passed += stream.LingerTime / 3
+				r.pass(deadline.LingerTime / 3)
+				passed += deadline.LingerTime / 3
 			}
 		}, 0},
 	} {

@@ -12,7 +12,6 @@ import (
 	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/proto"
-	"iomodels/servers/reactor/stream"
 )
 
 func TestPanicClosesOneConnection(t *testing.T) {
@@ -159,7 +158,7 @@ func TestRefusedCrowd(t *testing.T) {
 	if n := r.house.Taken(loops.Doorstep); n != loops.DoorstepMax {
 		t.Errorf("%d refused connections linger after one more; want %d", n, loops.DoorstepMax)
 	}
-	r.pass(stream.LingerTime + 200*time.Millisecond)
+	r.pass(deadline.LingerTime + 200*time.Millisecond)
 	if n := r.house.Taken(loops.Doorstep); n != 0 {
 		t.Errorf("%d refused connections linger for ever", n)
 	}

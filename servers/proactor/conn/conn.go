@@ -12,10 +12,9 @@
 package conn
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/proactor"
 	"iomodels/servers/proactor/exchange"
@@ -44,12 +43,6 @@ const (
 	Open                  // reading and writing
 	Lingering             // all is said; what still arrives is dropped
 	Dead                  // its descriptor is being closed; completions are still to come
-)
-
-// A peer that lingers is dropped after this time, or this many receives.
-const (
-	LingerTime  = time.Second
-	lingerReads = 64
 )
 
 // Alive reports whether the connection's descriptor is still its own.
@@ -106,5 +99,5 @@ func (c *Conn) Linger() bool {
 // enough: not for ever.
 func (c *Conn) Drop() (enough bool) {
 	c.dropped++
-	return c.dropped == lingerReads
+	return c.dropped == deadline.LingerReads
 }

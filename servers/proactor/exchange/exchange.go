@@ -14,8 +14,6 @@
 package exchange
 
 import (
-	"sync"
-
 	"iomodels/servers/deadline"
 	"iomodels/servers/offload"
 	"iomodels/servers/proactor"
@@ -44,9 +42,7 @@ type Pool struct {
 	out     int           // exchanges with a worker
 	spare   []*Exchange
 	held    int // bytes held by spare
-
-	mu       sync.Mutex
-	returned []*Exchange // by workers
+	returns offload.Returns[*Exchange]
 }
 
 // NewPool returns a pool that lends nothing yet.
@@ -63,7 +59,10 @@ func (p *Pool) Borrow() *Exchange {
 		return x
 	}
 	x := new(Exchange)
-	x.Job.Done = func(*offload.Job) { p.giveBack(x) }
+	x.Job.Done = func(*offload.Job) { // on a worker
+		p.returns.Put(x)
+		p.wake()
+	}
 	return x
 }
 
@@ -96,23 +95,12 @@ func (p *Pool) Feed(x *Exchange, in []byte) bool {
 // Thinking is how many exchanges are with a worker.
 func (p *Pool) Thinking() int { return p.out }
 
-// giveBack runs on a worker when a job is done.
-func (p *Pool) giveBack(x *Exchange) {
-	p.mu.Lock()
-	p.returned = append(p.returned, x)
-	p.mu.Unlock()
-	p.wake()
-}
-
-// Returned takes what workers have done since the last call.
+// Returned takes what workers have done since the last call. The slice is valid until the next.
 func (p *Pool) Returned() []*Exchange {
 	if p.workers == nil {
 		return nil
 	}
-	p.mu.Lock()
-	returned := p.returned
-	p.returned = nil
-	p.mu.Unlock()
+	returned := p.returns.Take()
 	for _, x := range returned {
 		x.Working = false
 	}

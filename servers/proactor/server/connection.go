@@ -146,7 +146,7 @@ func (l *loop) linger(c *conn.Conn) {
 		l.close(c)
 		return
 	}
-	l.deadlines.Set(int(c.Receive.Tag), deadline.After(l.clock.Now(), conn.LingerTime))
+	l.deadlines.Set(int(c.Receive.Tag), deadline.After(l.clock.Now(), deadline.LingerTime))
 	l.read(c)
 }
 

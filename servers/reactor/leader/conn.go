@@ -53,7 +53,7 @@ func (c *conn) proceed() {
 		}
 		c.arm(c.Interest())
 	case stream.Linger:
-		c.lingers = deadline.After(s.now(), stream.LingerTime)
+		c.lingers = deadline.After(s.now(), deadline.LingerTime)
 		fallthrough
 	case stream.Later: // what can be done is reported again, after what others can do
 		c.arm(demux.Readable | demux.Writable)

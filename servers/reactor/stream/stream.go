@@ -18,10 +18,10 @@ package stream
 import (
 	"log/slog"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers/deadline"
 	"iomodels/servers/loops"
 	"iomodels/servers/offload"
 	"iomodels/servers/proto"
@@ -70,19 +70,13 @@ type Next uint8
 const (
 	Wait     Next = iota // that Interest is reported
 	Later                // to Proceed again, after others had their turn
-	Linger               // the same, and to be closed after LingerTime: FIN is sent
+	Linger               // the same, and to be closed after deadline.LingerTime: FIN is sent
 	Thinking             // that a worker is done with the work; then Obey
 	Over                 // to be closed
 )
 
 // FairSteps bounds one stream's turn: then all others come first.
 const FairSteps = 16
-
-// A peer that lingers is dropped after this time, or this many full buffers.
-const (
-	LingerTime  = time.Second
-	LingerReads = 64
-)
 
 // HEART
 
@@ -127,7 +121,7 @@ func (s *Stream) receive(buf []byte) int {
 	switch {
 	case n > 0 && s.drops == 0:
 		return n
-	case n > 0 && s.drops < LingerReads:
+	case n > 0 && s.drops < deadline.LingerReads:
 		s.drops++
 	case errno == unix.EAGAIN:
 		s.told &^= ended // not yet
