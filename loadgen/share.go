@@ -99,11 +99,10 @@ func (o *outcome) add(p *outcome) {
 	o.Tally.Add(p.Tally)
 	o.Generator.add(p.Generator)
 	o.Began = min(o.Began, p.Began)
-	if o.AllOpen == 0 || p.AllOpen == 0 {
-		o.AllOpen = 0
-	}
-	if o.AllOpen != 0 {
+	if o.AllOpen != 0 && p.AllOpen != 0 {
 		o.AllOpen = max(o.AllOpen, p.AllOpen)
+	} else {
+		o.AllOpen = 0
 	}
 	o.Measure, o.End = max(o.Measure, p.Measure), max(o.End, p.End)
 	o.Held += p.Held
