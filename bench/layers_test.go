@@ -34,8 +34,9 @@ var mayImport = map[string][]string{
 	"servers":             {"servers/proto"},
 	"servers/proto":       {},
 	"servers/sock":        {},
+	"servers/probe":       {},
 	"servers/deadline":    {"servers", "servers/proto"},
-	"servers/offload":     {"servers/proto"},
+	"servers/offload":     {"servers/proto", "servers/probe"},
 	"servers/blocking":    {"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline"},
 	"servers/watchdog":    {},
 	"servers/guard":       modelParts,
@@ -57,16 +58,17 @@ var mayImport = map[string][]string{
 	"bench/record":        {"bench/record", "loadgen"},
 	"bench/proc":          {"bench/proc", "bench/record", "loadgen"},
 	"bench/stats":         {"bench/stats", "bench/record"},
+	"bench/slice":         {"bench/slice", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/conform":       {},
-	"bench/trace":         {},
+	"bench/trace":         {"bench/trace", "bench/chart"},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }
 
 var modelParts = []string{
 	"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline", "servers/blocking",
-	"servers/guard", "servers/loops", "servers/watchdog",
+	"servers/guard", "servers/loops", "servers/watchdog", "servers/probe",
 }
 
 // exact lists the parts whose permission above means that very package and not its folder:

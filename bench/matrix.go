@@ -41,6 +41,10 @@ type Step struct {
 	Cell   record.Cell
 	Blocks int // repetitions, each with fresh processes
 	Timing
+	// Turns says that the servers of the condition take turns inside a block, in slices as long as
+	// Window, and that blocks are added until a verdict is possible: a headline, not a sweep.
+	// Blocks is then the least number of them.
+	Turns    bool
 	PerConn  int     // requests per connection; 0: the connection stays
 	RampPerS float64 // connections opened per second; 0: as fast as they come
 	Timeout  time.Duration
@@ -85,6 +89,7 @@ func (s Step) interval() time.Duration {
 type Matrix struct {
 	Profile string
 	Steps   []Step
+	Budget  time.Duration // that the headlines may take together; 0: what they need
 }
 
 // Blocks is the most repetitions of any step.
@@ -124,14 +129,28 @@ func (m Matrix) Keep(keep func(Step) bool) Matrix {
 			steps = append(steps, s)
 		}
 	}
-	return Matrix{Profile: m.Profile, Steps: steps}
+	return Matrix{Profile: m.Profile, Steps: steps, Budget: m.Budget}
+}
+
+// WithTwins adds a second server of the baseline to every headline that has the first: what
+// their ratio strays from 1 is the noise of the method.
+func (m Matrix) WithTwins(baseline string) Matrix {
+	out := Matrix{Profile: m.Profile, Budget: m.Budget}
+	for _, s := range m.Steps {
+		out.Steps = append(out.Steps, s)
+		if s.Turns && s.Cell.Model == baseline && s.Cell.Arm == "" {
+			s.Cell.Arm = record.Twin
+			out.Steps = append(out.Steps, s)
+		}
+	}
+	return out
 }
 
 // OnOneCPU returns the plan for a machine with a single CPU: there is no split, so what was
 // planned for it runs shared, and what was planned both ways runs once.
 func (m Matrix) OnOneCPU() Matrix {
 	seen := map[record.Cell]bool{}
-	out := Matrix{Profile: m.Profile}
+	out := Matrix{Profile: m.Profile, Budget: m.Budget}
 	for _, s := range m.Steps {
 		s.Cell.Topology = Shared
 		if !seen[s.Cell] {
@@ -156,12 +175,12 @@ func (m Matrix) Describe(env *record.Env) {
 // (everything of a cell but its model) come in random order, and inside a condition the
 // models come in random order, one right after the other. So whatever drifts over minutes hits
 // all models of a condition alike, and no model always follows the same neighbour. The seed
-// replays the order.
+// replays the order. Headlines are not in it: see Headlines.
 func (m Matrix) Order(seed uint64) []Visit {
 	var visits []Visit
 	for block := range m.Blocks() {
 		rng := rand.New(rand.NewPCG(seed, uint64(block)))
-		conditions := m.conditions(block)
+		conditions := m.Keep(func(s Step) bool { return !s.Turns && block < s.Blocks }).conditions()
 		rng.Shuffle(len(conditions), func(i, j int) { conditions[i], conditions[j] = conditions[j], conditions[i] })
 		for _, steps := range conditions {
 			for _, i := range rng.Perm(len(steps)) {
@@ -172,17 +191,24 @@ func (m Matrix) Order(seed uint64) []Visit {
 	return visits
 }
 
-// conditions groups the steps of a block that differ by model only (or by where it runs its
-// handlers), in the order of the plan.
-func (m Matrix) conditions(block int) [][]Step {
+// Headlines are the steps whose servers take turns, grouped by condition.
+func (m Matrix) Headlines() [][]Step {
+	return m.Keep(func(s Step) bool { return s.Turns }).conditions()
+}
+
+// Condition is everything of a cell but who serves it: its model, which of two servers of it, and
+// where it runs its handlers. Servers are compared where their conditions are equal.
+func Condition(c record.Cell) record.Cell {
+	c.Model, c.Offload, c.Arm = "", 0, ""
+	return c
+}
+
+// conditions groups the steps by condition, in the order of the plan.
+func (m Matrix) conditions() [][]Step {
 	index := map[record.Cell]int{}
 	var out [][]Step
 	for _, s := range m.Steps {
-		if block >= s.Blocks {
-			continue
-		}
-		condition := s.Cell
-		condition.Model, condition.Offload = "", 0
+		condition := Condition(s.Cell)
 		at, known := index[condition]
 		if !known {
 			at = len(out)
@@ -199,6 +225,9 @@ const (
 	startAndStop   = 150 * time.Millisecond // two processes up and down, the samples, one synced line
 	connectPerConn = 45 * time.Microsecond  // connect, accept and close
 	shortDrain     = 50 * time.Millisecond
+
+	serverUpAndDown    = 100 * time.Millisecond // with its part of the two probes
+	generatorUpAndDown = 60 * time.Millisecond
 )
 
 // Estimate is about how long one visit of the step takes.
@@ -208,7 +237,21 @@ func (s Step) Estimate() time.Duration {
 	if s.RampPerS > 0 {
 		connect = max(connect, time.Duration(float64(conns)/s.RampPerS*float64(time.Second)))
 	}
+	if s.Turns {
+		return serverUpAndDown + 2*(generatorUpAndDown+connect+s.Warmup+s.Window)
+	}
 	return startAndStop + connect + s.Settle + s.Warmup + s.Window + shortDrain
+}
+
+// HeadlineEstimate is about how long the headlines take at least.
+func (m Matrix) HeadlineEstimate() time.Duration {
+	var sum time.Duration
+	for _, steps := range m.Headlines() {
+		for _, s := range steps {
+			sum += time.Duration(s.Blocks) * s.Estimate()
+		}
+	}
+	return sum
 }
 
 // Estimate is about how long the visits take.
@@ -222,7 +265,11 @@ func Estimate(visits []Visit) time.Duration {
 
 // CellName says in a few words which cell it is: "reactor http c=1000 open 20000/s".
 func CellName(c record.Cell) string {
-	name := fmt.Sprintf("%s %s c=%d", c.Model, c.Proto, c.Conns)
+	model := c.Model
+	if c.Arm != "" {
+		model += " (" + c.Arm + ")"
+	}
+	name := fmt.Sprintf("%s %s c=%d", model, c.Proto, c.Conns)
 	if c.Workload != Closed {
 		name += " " + c.Workload
 	}

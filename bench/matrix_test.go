@@ -36,8 +36,13 @@ func planned(t *testing.T, name string) bench.Matrix {
 }
 
 func TestProfilesFitTheirTime(t *testing.T) {
-	for name, limit := range map[string]time.Duration{"quick": 90 * time.Second, "default": 11 * time.Minute} {
-		if got := bench.Estimate(planned(t, name).Order(1)); got > limit {
+	for name, limit := range map[string]time.Duration{"quick": 90 * time.Second, "default": 19 * time.Minute} {
+		m := planned(t, name).WithTwins("a")
+		least := m.HeadlineEstimate()
+		if m.Budget > 0 && least > m.Budget {
+			t.Errorf("%s: the headlines take %v for the first verdicts, more than their %v", name, least, m.Budget)
+		}
+		if got := bench.Estimate(m.Order(1)) + max(least, m.Budget); got > limit {
 			t.Errorf("%s takes about %v, more than %v", name, got, limit)
 		}
 	}
@@ -57,7 +62,7 @@ func TestDefaultProfileHasWhatTheReportShows(t *testing.T) {
 	for p, least := range map[point]int{
 		{bench.Closed, bench.Split, 1}: 3, {bench.Closed, bench.Split, 100}: 3,
 		{bench.Closed, bench.Split, 1000}: 5, {bench.Closed, bench.Split, 10000}: 3,
-		{bench.Closed, bench.Shared, 256}: 5, {bench.Open, bench.Split, 256}: 3, {bench.Short, bench.Split, 64}: 3,
+		{bench.Closed, bench.Shared, 256}: 12, {bench.Closed, bench.Split, 256}: 12, {bench.Open, bench.Split, 256}: 3, {bench.Short, bench.Split, 64}: 3,
 	} {
 		if blocks[p] < least {
 			t.Errorf("%+v has %d blocks, want %d", p, blocks[p], least)
@@ -69,7 +74,9 @@ func TestOrderVisitsEveryCellOncePerBlock(t *testing.T) {
 	m := planned(t, "default")
 	want := 0
 	for _, s := range m.Steps {
-		want += s.Blocks
+		if !s.Turns {
+			want += s.Blocks
+		}
 	}
 	seen := map[record.Key]bool{}
 	block := 0
@@ -95,12 +102,43 @@ func TestOrderKeepsModelsOfAConditionTogether(t *testing.T) {
 	var last record.Key
 	for _, v := range visits {
 		condition := v.Key()
-		condition.Cell.Model = ""
+		condition.Cell = bench.Condition(condition.Cell)
 		if condition != last && begun[condition] {
 			t.Fatalf("%+v was interrupted by another condition", condition)
 		}
 		begun[condition] = true
 		last = condition
+	}
+}
+
+// TestHeadlinesHaveATwin: every one of them, of the baseline alone, and no sweep has one.
+func TestHeadlinesHaveATwin(t *testing.T) {
+	m := planned(t, "default").WithTwins("a")
+	heads := m.Headlines()
+	if len(heads) != 4 {
+		t.Fatalf("%d headlines", len(heads))
+	}
+	for _, steps := range heads {
+		var twins []string
+		for _, s := range steps {
+			if bench.Condition(s.Cell) != bench.Condition(steps[0].Cell) {
+				t.Errorf("%+v takes turns with %+v", s.Cell, steps[0].Cell)
+			}
+			if s.Cell.Arm == record.Twin {
+				twins = append(twins, s.Cell.Model)
+			}
+		}
+		if !slices.Equal(twins, []string{"a"}) {
+			t.Errorf("twins %q", twins)
+		}
+	}
+	for _, v := range m.Order(1) {
+		if v.Step.Turns || v.Step.Cell.Arm != "" {
+			t.Errorf("%+v is visited like a sweep", v.Step.Cell)
+		}
+	}
+	if again := m.WithTwins("a"); len(again.Steps) != len(m.Steps)+len(heads) {
+		t.Error("a twin got a twin")
 	}
 }
 

@@ -33,6 +33,7 @@ type Group struct {
 	PerConn   int
 	RampPerS  float64
 	Blocks    int
+	Turns     bool // see Step
 	Timing
 }
 
@@ -42,6 +43,7 @@ type Profile struct {
 	About    string // one line for --help
 	Groups   []Group
 	Variants bool // plan the variants of the models, too
+	Budget   time.Duration
 }
 
 // ms spells a timing in milliseconds.
@@ -56,39 +58,21 @@ func ms(settle, warmup, window int) Timing {
 // half-seconds spread over a run say more than one window of five. Groups that carry a
 // headline get the blocks an interval needs; sweeps get fewer.
 func Profiles() []Profile {
-	both, http := []string{"echo", "http"}, []string{"http"}
+	both := []string{"echo", "http"}
 	return []Profile{
-		{Name: "smoke", About: "does everything start, answer and stop? a few seconds; its figures mean nothing", Groups: []Group{
-			{
-				Workload: Closed, Topology: Split, Protos: both, Conns: []int{1, 10},
-				Blocks: 2, Timing: ms(10, 20, 50),
-			},
-			{
-				Workload: Short, Topology: Split, Protos: both, Conns: []int{4}, PerConn: 1,
-				Blocks: 1, Timing: ms(0, 20, 50),
-			},
-		}},
-		{Name: "quick", About: "every model and workload once, under 90 seconds; no intervals", Groups: []Group{
-			{
-				Workload: Closed, Topology: Split, Protos: both, Conns: []int{100, 1000},
-				Blocks: 1, Timing: ms(60, 150, 300),
-			},
-			{
-				Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},
-				Blocks: 1, Timing: ms(20, 150, 300),
-			},
-			{
-				Workload: Open, Topology: Split, Protos: http, Conns: []int{256}, Rates: []float64{10e3},
-				Blocks: 1, Timing: ms(20, 150, 300),
-			},
-			{
-				Workload: Short, Topology: Split, Protos: both, Conns: []int{64}, PerConn: 1,
-				Blocks: 1, Timing: ms(20, 150, 300),
-			},
-		}},
 		{
-			Name:  "default",
-			About: "1 to 10,000 connections, latency ladder, cost; under 12 minutes on 2 cores", Groups: defaultGroups(),
+			Name: "smoke", About: "does everything start, answer and stop? a few seconds; its figures mean nothing",
+			Groups: smokeGroups(),
+		},
+		{Name: "quick", About: "every model and workload once, under 90 seconds; no intervals", Groups: quickGroups()},
+		{
+			Name:   "default",
+			About:  "verdicts on headlines; 1 to 10,000 connections, latency ladder; under 20 minutes on 2 cores",
+			Groups: append(headlines(), defaultGroups()...), Budget: 9 * time.Minute,
+		},
+		{
+			Name: "verdicts", About: "the headlines alone, until their ratios are known to 3 %",
+			Groups: headlines(),
 		},
 		{
 			Name: "family", About: "the family tree: the price of idle connections, variants included",
@@ -112,6 +96,62 @@ func Profiles() []Profile {
 	}
 }
 
+func smokeGroups() []Group {
+	both := []string{"echo", "http"}
+	return []Group{
+		{
+			Workload: Closed, Topology: Split, Protos: both, Conns: []int{1, 10},
+			Blocks: 2, Timing: ms(10, 20, 50),
+		},
+		{
+			Workload: Closed, Topology: Shared, Protos: []string{"echo"}, Conns: []int{8},
+			Blocks: 2, Turns: true, Timing: ms(0, 20, 50),
+		},
+		{
+			Workload: Short, Topology: Split, Protos: both, Conns: []int{4}, PerConn: 1,
+			Blocks: 1, Timing: ms(0, 20, 50),
+		},
+	}
+}
+
+func quickGroups() []Group {
+	both, http := []string{"echo", "http"}, []string{"http"}
+	return []Group{
+		{
+			Workload: Closed, Topology: Split, Protos: both, Conns: []int{100, 1000},
+			Blocks: 1, Timing: ms(60, 150, 300),
+		},
+		{
+			Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},
+			Blocks: 1, Timing: ms(20, 150, 300),
+		},
+		{
+			Workload: Open, Topology: Split, Protos: http, Conns: []int{256}, Rates: []float64{10e3},
+			Blocks: 1, Timing: ms(20, 150, 300),
+		},
+		{
+			Workload: Short, Topology: Split, Protos: both, Conns: []int{64}, PerConn: 1,
+			Blocks: 1, Timing: ms(20, 150, 300),
+		},
+	}
+}
+
+// headlines are the workloads on which servers get a verdict: cost where server and generator
+// share a CPU, speed where they have one each. A slice is as short as a steady figure allows.
+func headlines() []Group {
+	both := []string{"echo", "http"}
+	return []Group{
+		{
+			Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},
+			Blocks: 12, Turns: true, Timing: ms(0, 100, 300),
+		},
+		{
+			Workload: Closed, Topology: Split, Protos: both, Conns: []int{256},
+			Blocks: 12, Turns: true, Timing: ms(0, 100, 300),
+		},
+	}
+}
+
 func defaultGroups() []Group {
 	both, http := []string{"echo", "http"}, []string{"http"}
 	return []Group{
@@ -126,10 +166,6 @@ func defaultGroups() []Group {
 		{
 			Workload: Closed, Topology: Split, Protos: both, Conns: []int{10000},
 			Blocks: 3, Timing: ms(300, 500, 1200),
-		},
-		{
-			Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},
-			Blocks: 5, Timing: ms(20, 200, 300),
 		},
 		{
 			Workload: Open, Topology: Split, Protos: http, Conns: []int{256},
@@ -190,7 +226,7 @@ func FindProfile(name string) (Profile, error) {
 
 // Matrix plans the profile for models, which keep their order.
 func (p Profile) Matrix(models []record.ModelInfo) Matrix {
-	m := Matrix{Profile: p.Name}
+	m := Matrix{Profile: p.Name, Budget: p.Budget}
 	for _, g := range p.Groups {
 		for _, cell := range g.cells() {
 			for _, model := range models {
@@ -199,7 +235,7 @@ func (p Profile) Matrix(models []record.ModelInfo) Matrix {
 				}
 				cell.Model = model.Name
 				m.Steps = append(m.Steps, Step{
-					Cell: cell, Blocks: g.Blocks, Timing: g.Timing,
+					Cell: cell, Blocks: g.Blocks, Turns: g.Turns, Timing: g.Timing,
 					PerConn: g.PerConn, RampPerS: g.RampPerS, Timeout: requestTimeout,
 				})
 			}

@@ -91,18 +91,22 @@ func (r *Rig) serve(ctx context.Context, cell record.Cell, cpus []int) (*proc.Se
 	if r.CountSyscalls && cell.Conns+cell.Idle <= countedConns {
 		counter, _ = proc.NewCounter() // that it is allowed was found out before the run
 	}
-	var args []string
-	if cell.Offload > 0 {
-		args = []string{"--offload", strconv.Itoa(cell.Offload)}
-	}
 	server, err := proc.Serve(ctx, proc.ServerSpec{
-		Program: r.Netserve, Model: cell.Model, Proto: cell.Proto, Args: args,
+		Program: r.Netserve, Model: cell.Model, Proto: cell.Proto, Args: serverArgs(cell),
 		CPUs: cpus, Count: counter, ReadyWithin: readyPatience,
 	})
 	if err != nil && counter != nil {
 		counter.Close()
 	}
 	return server, counter, err
+}
+
+// serverArgs are the flags that a cell asks of its server, beside model and protocol.
+func serverArgs(cell record.Cell) []string {
+	if cell.Offload > 0 {
+		return []string{"--offload", strconv.Itoa(cell.Offload)}
+	}
+	return nil
 }
 
 // unserved is the record of a visit whose server did not come up.

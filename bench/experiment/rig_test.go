@@ -16,6 +16,7 @@ import (
 	"iomodels/bench/proc"
 	"iomodels/bench/proc/proctest"
 	"iomodels/bench/record"
+	"iomodels/bench/slice"
 )
 
 func TestMain(m *testing.M) {
@@ -233,7 +234,9 @@ func TestPreflight(t *testing.T) {
 
 func TestSyscallsAreExtrapolatedFromTheWarmup(t *testing.T) {
 	s := &sampler{server: []int{os.Getpid()}, counted: true, calls: 300, okAtWarmup: 50, okAtMeasure: 150}
-	s.first, s.second = reading{taken: true, edge: 0, at: 1}, reading{taken: true, edge: time.Second, at: time.Second}
+	s.window.From = s.look(proc.Monotonic())
+	s.window.To = s.look(s.window.From.At + time.Second)
+	s.window.To.Read = s.window.To.At
 	sum := measured(visit("a", 1)).Load
 	sum.Requests.OK = 1000
 	var rec record.Record
@@ -241,12 +244,12 @@ func TestSyscallsAreExtrapolatedFromTheWarmup(t *testing.T) {
 		t.Errorf("%q, %v", why, rec.Server.Syscalls)
 	}
 	late := *s
-	late.first.at = 100 * time.Millisecond
+	late.window.From.Read += 100 * time.Millisecond
 	rec = record.Record{}
 	if why := late.fill(&rec, sum); why != "" || !strings.Contains(strings.Join(rec.Warnings, "\n"), "late") {
 		t.Errorf("%q, %q", why, rec.Warnings)
 	}
-	s.second.taken = false
+	s.window = slice.Window{}
 	if why := s.fill(&rec, sum); !strings.Contains(why, "did not announce") {
 		t.Errorf("got %q", why)
 	}

@@ -187,6 +187,15 @@ func (r *Runner) report(p Progress) {
 	}
 }
 
+// Plus is what two parts of a run did together.
+func (result Result) Plus(more Result) Result {
+	return Result{
+		Measured: result.Measured + more.Measured, Failed: result.Failed + more.Failed,
+		Skipped: result.Skipped + more.Skipped, Retried: result.Retried + more.Retried,
+		Resumed: result.Resumed + more.Resumed, Left: result.Left + more.Left,
+	}
+}
+
 func (result *Result) count(rec record.Record) {
 	result.Retried += max(rec.Machine.Tries-1, 0)
 	switch {

@@ -7,6 +7,7 @@ import (
 
 	"iomodels/bench/proc"
 	"iomodels/bench/record"
+	"iomodels/bench/slice"
 	"iomodels/loadgen"
 )
 
@@ -27,18 +28,8 @@ type sampler struct {
 	okAtWarmup, okAtMeasure           uint64
 	calls                             uint64
 	counted                           bool
-	first, second                     reading
+	window                            slice.Window
 	trouble                           []error // what could not be read
-}
-
-// reading is everything that is compared between the two edges of the window.
-type reading struct {
-	edge     time.Duration // when the generator says the edge was
-	at       time.Duration // when the CPU clock was read
-	taken    bool
-	cpu      proc.CPU
-	switches proc.Switches
-	machine  proc.MachineState
 }
 
 // beforeConnections reads the memory of the server that has just come up.
@@ -66,23 +57,17 @@ func (s *sampler) phase(p proc.Phase) {
 			s.counted = err == nil
 			s.note(err)
 		}
-		s.first = s.read(p.At)
+		s.window.From = s.look(p.At)
 	case proc.PhaseDrain:
-		s.second = s.read(p.At)
+		s.window.To = s.look(p.At)
 		s.memoryEnd, _ = s.memory()
 	}
 }
 
-func (s *sampler) read(edge time.Duration) reading {
-	r := reading{edge: edge, at: proc.Monotonic(), taken: true}
-	var err error
-	r.cpu, err = proc.ReadCPU(s.server...) // first: everything after it takes time
-	s.note(err)
-	r.machine, err = s.machine.Read(s.cpus)
-	s.note(err)
-	r.switches, err = proc.ReadSwitches(s.server...)
-	s.note(err)
-	return r
+func (s *sampler) look(at time.Duration) slice.Edge {
+	edge := slice.Look(s.machine, s.server, s.cpus, at)
+	s.note(edge.Err)
+	return edge
 }
 
 func (s *sampler) memory() (proc.Memory, proc.Kernel) {
@@ -108,16 +93,15 @@ func (s *sampler) fill(rec *record.Record, sum loadgen.Summary) (why string) {
 		return fmt.Sprintf("no verified reply; errors %v, connections failed %v, time-outs %d; the generator says: %s",
 			sum.Requests.Errors, sum.Connections.Failed, sum.Requests.Timeouts, strings.Join(sum.Reasons, "; "))
 	}
-	if !s.first.taken || !s.second.taken {
-		return "the load generator did not announce its measured window"
+	if !s.window.Whole() {
+		return s.window.Err().Error()
 	}
 	rec.Load = sum
 	s.fillUsage(rec)
-	window := s.second.edge - s.first.edge
-	s.fillMachine(&rec.Machine, window, sum)
-	if late := max(s.first.at-s.first.edge, s.second.at-s.second.edge); float64(late) > lateShare*float64(window) {
+	rec.Machine = s.window.Machine(sum.Generator.CPUS)
+	if late, of := s.window.Late(), s.window.Length(); float64(late) > lateShare*float64(of) {
 		rec.Warnings = append(rec.Warnings,
-			fmt.Sprintf("server CPU was read %v late in a window of %v", late.Round(time.Millisecond), window))
+			fmt.Sprintf("server CPU was read %v late in a window of %v", late.Round(time.Millisecond), of))
 	}
 	for _, err := range s.trouble {
 		rec.Warnings = append(rec.Warnings, err.Error())
@@ -125,15 +109,9 @@ func (s *sampler) fill(rec *record.Record, sum loadgen.Summary) (why string) {
 	return ""
 }
 
-// fillUsage cuts the readings to the window: they come a little after its edges, by as long as
-// it takes to read a line from a pipe on a busy machine.
 func (s *sampler) fillUsage(rec *record.Record) {
 	u := &rec.Server
-	cut := float64(s.second.edge-s.first.edge) / float64(max(s.second.at-s.first.at, 1))
-	total, user, sys := s.second.cpu.Since(s.first.cpu)
-	u.CPUS, u.CPUUserS, u.CPUSysS = cut*total.Seconds(), cut*user.Seconds(), cut*sys.Seconds()
-	switches := s.second.switches.Since(s.first.switches)
-	u.Voluntary, u.Involuntary = switches.Voluntary, switches.Involuntary
+	s.window.Fill(u)
 	u.RSSBase, u.RSSIdle, u.RSSPeak = s.memoryBase.RSS, s.memoryIdle.RSS, s.memoryEnd.RSS
 	u.AnonBase, u.AnonIdle, u.AnonPeak = s.memoryBase.Anon, s.memoryIdle.Anon, s.memoryEnd.Anon
 	u.KernelIdle = s.kernelIdle.Sum() - s.kernelBase.Sum()
@@ -142,14 +120,4 @@ func (s *sampler) fillUsage(rec *record.Record) {
 	if s.counted && s.okAtMeasure > s.okAtWarmup {
 		u.Syscalls = float64(s.calls) / float64(s.okAtMeasure-s.okAtWarmup) * float64(rec.Replies())
 	}
-}
-
-func (s *sampler) fillMachine(m *record.Machine, window time.Duration, sum loadgen.Summary) {
-	from, to := s.first.machine, s.second.machine
-	served, _, _ := s.second.cpu.Since(s.first.cpu)
-	foreign := (to.Busy - from.Busy - served).Seconds() - sum.Generator.CPUS
-	m.ForeignCPU = max(foreign/window.Seconds(), 0)
-	m.StealS = (to.Steal - from.Steal).Seconds()
-	m.MemStallS = (to.MemStall - from.MemStall).Seconds()
-	m.IOStallS = (to.IOStall - from.IOStall).Seconds()
 }

@@ -82,6 +82,12 @@ func (t teller) cost() string {
 
 func (t teller) speed() string {
 	return t.perProto("throughput", func(proto string) string {
+		for _, c := range t.set.Campaigns() {
+			if c.Cell.Proto == proto && c.Metric.Name == cells.Throughput().Name {
+				return "at " + cells.Connections(c.Cell.Conns) + " " + order(c.Groups, c.Metric) + ", where " +
+					t.extremes(sound(c.Groups), c.Metric)
+			}
+		}
 		sc, ok := t.set.Headline(cells.Closed, proto, cells.Split)
 		if !ok {
 			return ""
@@ -162,13 +168,12 @@ func order(groups []*cells.Group, m cells.Metric) string {
 	if len(part) < 2 {
 		return ""
 	}
-	if !ranking.Enough() {
+	if why := cells.NoVerdict(part, ranking); why != "" {
 		var names []string
 		for _, i := range ranking.Order {
 			names = append(names, part[i].Cell.Model)
 		}
-		return fmt.Sprintf("the estimates, best first, are those of %s, without a verdict, since %s more would be "+
-			"needed", list(names), counted(ranking.Need-ranking.Blocks, "block"))
+		return fmt.Sprintf("the estimates, best first, are those of %s, but %s", list(names), why)
 	}
 	var tiers []string
 	for tier := 1; ; tier++ {

@@ -58,7 +58,7 @@ func TestSentences(t *testing.T) {
 		}},
 		{"too few blocks", invented(5, false, all...), map[int]string{
 			2: `5 blocks, so intervals can be shown but verdicts cannot: those need 12 blocks, which are 7 more`,
-			3: `estimates, best first, are those of proactor, reactor, .* without a verdict, since 7 blocks more`,
+			3: `estimates, best first, are those of proactor, reactor, .* but too few blocks: no verdict, 7 missing of 12`,
 			9: `too few blocks to see`,
 		}},
 		{"one block", invented(1, false, all...), map[int]string{2: `1 block, which gives no interval and no verdict`}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"iomodels/bench/stats"
 	"iomodels/bench/stats/cells"
 	"iomodels/bench/stats/disturb"
 )
@@ -122,12 +123,38 @@ func (t teller) quiet() string {
 	}
 	text := fmt.Sprintf("Something else got in the way of %d of %d measurements that were kept, by the machine's "+
 		"counters and not by the figures", disturbed, n)
+	text += t.headlines()
 	if compared == 0 {
 		return text + ", and there are too few blocks to see whether blocks resemble the one before."
 	}
 	return text + fmt.Sprintf(", and in %d of %d comparisons a block resembles the one before, where chance explains "+
 		"about %d.", remembering, compared, (compared+10)/20)
 }
+
+// headlines says what the machine cost those workloads that have verdicts, and how far a server
+// came out from itself.
+func (t teller) headlines() string {
+	blocks, dropped := 0, 0
+	var farthest stats.Interval
+	for _, c := range t.set.Campaigns() {
+		blocks += c.Blocks + c.Dropped
+		dropped += c.Dropped
+		if c.Floor.OK() && (!farthest.OK() || width(c.Floor) > width(farthest)) {
+			farthest = c.Floor
+		}
+	}
+	if blocks == 0 {
+		return ""
+	}
+	text := fmt.Sprintf(", which made %d of %d blocks of the headlines not count for any model", dropped, blocks)
+	if farthest.OK() {
+		text += fmt.Sprintf(", a second server of %s came out at %.3f [%.3f–%.3f] of the first where it strayed most",
+			t.set.Baseline, farthest.Value, farthest.Lo, farthest.Hi)
+	}
+	return text
+}
+
+func width(iv stats.Interval) float64 { return iv.Hi / iv.Lo }
 
 func (t teller) limits() string {
 	return "It does not say how these servers compare on another machine, over a real network, with TLS or with a " +

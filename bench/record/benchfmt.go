@@ -138,6 +138,7 @@ func (c Cell) Parts() [][2]string {
 		{"offload", c.Offload, c.Offload != 0},
 		{"mix", c.Mix, c.Mix != ""},
 		{"beside", c.Beside, c.Beside != ""},
+		{"arm", c.Arm, c.Arm != ""},
 	} {
 		if extra.set {
 			parts = append(parts, [2]string{extra.key, fmt.Sprint(extra.value)})

@@ -30,7 +30,13 @@ type Cell struct {
 	// Beside is a path that one more connection asks for all the time, answer after answer, from a
 	// generator of its own, whose requests are not in the figures.
 	Beside string `json:"beside,omitempty"`
+	// Arm tells two servers of one model in the same blocks apart: "" and Twin.
+	Arm string `json:"arm,omitempty"`
 }
+
+// Twin is the arm of a second server of the baseline. Between the two no difference can be
+// real, so the interval of their ratio is the noise floor of everything measured with them.
+const Twin = "twin"
 
 // Record is one finished cell: measured, skipped or failed.
 type Record struct {
@@ -47,6 +53,31 @@ type Record struct {
 	Warnings []string        `json:"warnings,omitempty"`
 	Command  []string        `json:"command,omitempty"` // the netload command line, to repeat the cell by hand
 	Machine  Machine         `json:"machine"`           // what else went on in the measured window
+	// Slices are the turns of this server in a block in which servers take turns; Load and Server
+	// are then those of all slices together. Empty: one window.
+	Slices []Slice `json:"slices,omitempty"`
+	// ProbeS is how long a fixed piece of work took before and after the block, in seconds.
+	ProbeS []float64 `json:"probe_s,omitempty"`
+}
+
+// Slice is a short piece of load on one server, between the turns of others.
+type Slice struct {
+	At      int     `json:"at"`       // place in the order of its block, from 0
+	Seconds float64 `json:"s"`        // length of the measured part
+	OK      uint64  `json:"ok"`       // verified replies in it
+	ServerS float64 `json:"server_s"` // CPU time of the server
+	ClientS float64 `json:"client_s"` // CPU time of the generator: the yardstick
+	P50     int64   `json:"p50_ns"`   // response time
+	P99     int64   `json:"p99_ns"`
+	Machine Machine `json:"machine"` // of the try that was kept
+}
+
+// Norm is server CPU over generator CPU; 0 if there is none.
+func (s Slice) Norm() float64 {
+	if s.ClientS == 0 {
+		return 0
+	}
+	return s.ServerS / s.ClientS
 }
 
 // Machine is what disturbed a measurement. It is judged blind to the outcome: a cell is
@@ -123,6 +154,8 @@ type Config struct {
 	ServerCPUs []int    `json:"server_cpus"`         // topology split: the server's side
 	LoadCPUs   []int    `json:"load_cpus"`           // topology split: the generator's side
 	SharedCPUs []int    `json:"shared_cpus"`         // topology shared: both
+	Baseline   string   `json:"baseline,omitempty"`  // model that ratios refer to, and whose twin was measured
+	BudgetS    float64  `json:"budget_s,omitempty"`  // time that the headlines may take, in seconds
 }
 
 // ModelInfo is one row of netserve --list --json.

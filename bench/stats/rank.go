@@ -70,6 +70,14 @@ type Ranking struct {
 // Enough reports whether there are blocks for a verdict.
 func (r Ranking) Enough() bool { return r.Blocks >= r.Need }
 
+// Forbid takes all verdicts back: for data that the machine has spoilt. The ratios stay.
+func (r *Ranking) Forbid() {
+	r.Letters, r.Tiers = nil, nil
+	for i := range r.Pairs {
+		r.Pairs[i].Verdict = Unresolved
+	}
+}
+
 // Rank compares every pair of arms inside their common blocks. Overlap of two intervals is
 // not a test, so nothing here is read off the intervals of single arms.
 func Rank(arms []Arm, rule Rule) Ranking {

@@ -35,14 +35,16 @@ type Group struct {
 	Planned int             // blocks it was meant to have; 0: it was not in the plan
 	OK      []record.Record // measured, one per block, in block order
 	Out     []record.Record // skipped or failed, in the order they happened
+	// Of a headline, whose servers took turns, only; see Campaign.
+	Dropped []record.Record // measured, but something disturbed the block: for nobody does it count
+	Twin    *Group          // a second server of the baseline in the same blocks; nil: there was none
+	Unfit   bool            // so many blocks were dropped that no verdict is given
 }
 
 // New groups the records of a run. Of several measurements of one cell in one block the
 // latest counts: an earlier one was repeated for a reason.
 func New(env record.Env, records []record.Record, baseline string) *Set {
-	if baseline == "" {
-		baseline = Baseline
-	}
+	baseline = cmp.Or(baseline, env.Config.Baseline, Baseline)
 	s := &Set{Env: env, Baseline: baseline, byCell: map[record.Cell]*Group{}}
 	for i, cell := range env.Plan {
 		g := s.group(labelled(cell))
@@ -63,6 +65,7 @@ func New(env record.Env, records []record.Record, baseline string) *Set {
 		}
 	}
 	s.groups = slices.DeleteFunc(s.groups, s.foreign)
+	s.arrangeCampaigns()
 	s.Models = models(env, s.groups)
 	slices.SortStableFunc(s.groups, s.compare)
 	return s
@@ -222,7 +225,9 @@ func (s *Set) Ratio(g *Group, m Metric) stats.Interval {
 }
 
 // Rank compares all groups that have the metric with each other, pair by pair. The second
-// result holds the groups that took part; the indices of the ranking point into it.
+// result holds the groups that took part; the indices of the ranking point into it. What is
+// closer to 1 than the noise floor is not called different; on a machine that was too busy,
+// nothing is.
 func Rank(groups []*Group, m Metric) (stats.Ranking, []*Group) {
 	var arms []stats.Arm
 	var part []*Group
@@ -231,5 +236,9 @@ func Rank(groups []*Group, m Metric) (stats.Ranking, []*Group) {
 			arms, part = append(arms, arm), append(part, g)
 		}
 	}
-	return stats.Rank(arms, stats.Rule{Lower: m.Lower}), part
+	ranking := stats.Rank(arms, stats.Rule{Lower: m.Lower, Margin: margin(groups, m)})
+	if slices.ContainsFunc(part, func(g *Group) bool { return g.Unfit }) {
+		ranking.Forbid()
+	}
+	return ranking, part
 }
