@@ -58,6 +58,8 @@ type peer struct {
 	refused bool // beyond MaxConns: it has no session
 }
 
+// HEART
+
 // converse is the model: wait for bytes, think, wait until the answer is gone, and again.
 // It returns when the connection is to be closed.
 func (s *server) converse(p *peer, in []byte) {
@@ -88,6 +90,8 @@ func (s *server) converse(p *peer, in []byte) {
 		}
 	}
 }
+
+// HEART END
 
 // think lets the session run: here, or on a worker while this connection waits.
 func (s *server) think(j *offload.Job) {

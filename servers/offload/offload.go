@@ -27,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"iomodels/servers/probe"
 	"iomodels/servers/proto"
 )
 
@@ -57,6 +58,10 @@ func (j *Job) Run() {
 			j.Out, j.Verdict = j.Out[:0], proto.Close
 		}
 	}()
+	if probe.On {
+		probe.Note(probe.Begin, -1, len(j.In), "")
+		defer func() { probe.Note(probe.End, -1, len(j.Out), "") }()
+	}
 	j.Out, j.Verdict = j.Session.Feed(j.Out, j.In)
 }
 

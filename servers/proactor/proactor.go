@@ -3,6 +3,7 @@ package proactor
 import (
 	"time"
 
+	"iomodels/servers/probe"
 	"iomodels/servers/watchdog"
 )
 
@@ -25,6 +26,11 @@ const (
 	// completion of anything, or RawWaitMax late.
 	SendLazily
 )
+
+// String names the kind; those that are a backend's own have no name.
+func (k Kind) String() string {
+	return [...]string{"own", "accept", "receive", "send", "send-lazily"}[min(k, SendLazily)]
+}
 
 // Op is an asynchronous operation: what is asked, and who is told. The caller owns it, usually
 // as a field of something larger, so to submit it allocates nothing. From Submit to its last
@@ -116,11 +122,26 @@ func (op *Op) Begin(kind Kind) {
 		panic("proactor: operation submitted twice")
 	}
 	op.Pending, op.Kind = true, kind
+	if probe.On {
+		probe.Note(probe.Submit, int(op.FD), len(op.Buf), kind.String())
+	}
 }
 
 // Complete tells op's handler. A backend calls it from Complete alone; more says that the
 // operation goes on.
 func (op *Op) Complete(n int, err error, more bool) {
 	op.Pending = more
+	if probe.On {
+		op.note(n, more)
+	}
 	op.Done(op, n, err)
+}
+
+// note lets a tracer see a completion.
+func (op *Op) note(n int, more bool) {
+	step := probe.Complete
+	if !more {
+		step = probe.Ended
+	}
+	probe.Note(step, int(op.FD), n, op.Kind.String())
 }

@@ -91,6 +91,8 @@ func (p *Proactor) CloseFD(fd int) {
 	unix.Close(fd)
 }
 
+// HEART
+
 // Complete lets everything have its turn, and the demultiplexer tell the stations what can be
 // done.
 func (p *Proactor) Complete(wait time.Duration) error {
@@ -101,6 +103,8 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	p.takeTurns()
 	return err
 }
+
+// HEART END
 
 // Wake makes the demultiplexer return.
 func (p *Proactor) Wake() { p.demux.Wake() }
@@ -227,6 +231,8 @@ func (st *station) accept(op *proactor.Op) {
 	}
 }
 
+// HEART
+
 // receive reads, and reads on while its buffer is filled and what is answered is sent at once:
 // then more is likely there, and the memory is still in the cache.
 func (st *station) receive(op *proactor.Op) {
@@ -256,6 +262,8 @@ func (st *station) send(op *proactor.Op) {
 	st.out = nil
 	op.Complete(n, asError(errno), false)
 }
+
+// HEART END
 
 func asError(errno unix.Errno) error {
 	if errno == 0 {

@@ -110,12 +110,12 @@ func (p *Proactor) CloseFD(fd int) {
 	}
 }
 
-// Complete makes the one system call of a turn: it submits all that was prepared since the
-// last, and waits. Then it takes the completions one by one.
-//
-// After a batch of completions more are likely soon, so that wait is a raw one first; what
-// this is good for, and its bound, stands at proactor.Settings. Nor may a quiet send wait long
-// for its completion.
+// HEART
+
+// Complete makes the one system call of a turn: it submits what was prepared, and waits. Then it
+// takes the completions one by one. After a batch of them more are likely soon, so the wait is a
+// raw one first; what that is good for, and its bound, stands at proactor.Settings. Nor may a
+// quiet send wait long for its completion.
 func (p *Proactor) Complete(wait time.Duration) error {
 	bound := wait
 	switch {
@@ -143,6 +143,8 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	}
 	return p.ring.Err()
 }
+
+// HEART END
 
 // Wake makes the read of the bell complete.
 func (p *Proactor) Wake() { p.bell.Ring() }

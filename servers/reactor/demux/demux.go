@@ -24,6 +24,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers/probe"
 	"iomodels/servers/reactor/table"
 	"iomodels/servers/watchdog"
 )
@@ -163,6 +164,9 @@ func (d *Demux) Register(fd int, interest Readiness, h EventHandler) error {
 		return err
 	}
 	reg.handler, reg.interest = h, interest
+	if probe.On {
+		probe.Note(probe.Register, fd, int(interest), "")
+	}
 	return nil
 }
 
@@ -201,6 +205,8 @@ func (d *Demux) has(fd int) bool { return fd < d.table.Len() && d.table.At(fd).h
 
 func (r *registration) end() { *r = registration{generation: r.generation + 1} }
 
+// HEART
+
 // Dispatch waits until something is ready, for at most wait (negative: without end), runs the
 // handlers of what is, and returns how many it ran. It also returns, with 0, when a signal or
 // Wake ended the wait. Whatever was done before a Wake is visible when Dispatch returns.
@@ -221,10 +227,15 @@ func (d *Demux) Dispatch(wait time.Duration) (int, error) {
 		if int(ev.Fd) != d.bell {
 			ran++
 		}
+		if probe.On {
+			probe.Note(probe.Ready, int(ev.Fd), int(ev.Events), "")
+		}
 		reg.handler.HandleReady(Readiness(ev.Events))
 	}
 	return ran, nil
 }
+
+// HEART END
 
 // heldUp is how long handlers may take together before it counts as holding up the loop.
 const heldUp = 10 * time.Millisecond

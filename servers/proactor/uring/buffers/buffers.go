@@ -24,6 +24,7 @@ import (
 	"iomodels/servers/proactor/uring/entry"
 	"iomodels/servers/proactor/uring/feature"
 	"iomodels/servers/proactor/uring/ring"
+	"iomodels/servers/probe"
 )
 
 // Lender lends buffers to handlers. The loop's goroutine makes every call.
@@ -64,6 +65,9 @@ func (l *Lender) Prepare(e *abi.SQE, op *proactor.Op) {
 		op.Buf = make([]byte, l.size)
 	}
 	entry.ReceiveInto(e, op.Buf)
+	if probe.On {
+		probe.Note(probe.Owner, int(op.FD), l.size, "kernel")
+	}
 }
 
 // Unbound is told that a receive was refused with EINVAL, and reports whether it is worth
@@ -76,6 +80,9 @@ func (l *Lender) Unbound() bool {
 
 // Lend makes op.Buf the n bytes that a completion tells of. It returns what TakeBack wants.
 func (l *Lender) Lend(op *proactor.Op, c *abi.CQE, n int) []byte {
+	if probe.On {
+		probe.Note(probe.Owner, int(op.FD), n, "handler")
+	}
 	switch {
 	case l.pool == nil:
 		whole := op.Buf
@@ -89,6 +96,9 @@ func (l *Lender) Lend(op *proactor.Op, c *abi.CQE, n int) []byte {
 
 // TakeBack ends the loan, unless the kernel goes on with the same buffer.
 func (l *Lender) TakeBack(c *abi.CQE, whole []byte) {
+	if probe.On {
+		probe.Note(probe.Owner, -1, int(c.Res), "pool")
+	}
 	switch {
 	case l.pool == nil:
 		l.spare = append(l.spare, whole)

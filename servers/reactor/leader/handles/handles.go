@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"iomodels/servers/probe"
 	"iomodels/servers/reactor/demux"
 	"iomodels/servers/reactor/table"
 )
@@ -102,6 +103,9 @@ func (s *Set) Next() (h demux.EventHandler, r demux.Readiness, err error) {
 			return nil, 0, nil
 		default:
 			if h := s.handler(ev[0].Fd, ev[0].Pad); h != nil {
+				if probe.On {
+					probe.Note(probe.Ready, int(ev[0].Fd), int(ev[0].Events), "")
+				}
 				return h, demux.Readiness(ev[0].Events), nil
 			}
 		}
