@@ -22,6 +22,7 @@ import (
 
 	"iomodels/servers"
 	"iomodels/servers/all"
+	"iomodels/servers/probe"
 	"iomodels/servers/proto"
 	"iomodels/servers/sock"
 )
@@ -34,7 +35,9 @@ const (
 	exitUnavailable = 3
 )
 
-func main() { os.Exit(run(os.Args[1:], all.Models(), os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(probe.Watched(func() int { return run(os.Args[1:], all.Models(), os.Stdout, os.Stderr) }))
+}
 
 // run is the program, and returns its exit code.
 func run(args []string, models []servers.Model, stdout, stderr io.Writer) int {
