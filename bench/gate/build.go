@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,15 @@ type Build struct {
 	Name   string // what was built: a commit, or the work tree
 	Code   string // digest of its code and data: equal for programs that do the same
 	Probed string // path of the program with the probe, the one that is counted
+
+	tree   string // the source, absolute
+	recipe Recipe
+}
+
+// Recipe says how to build; the zero value is as everybody does.
+type Recipe struct {
+	Flags  []string // further flags of go build, as -tags=inject
+	Layout uint64   // the order of functions in the counted program; 0: the linker's own
 }
 
 // BuildError holds the words of the compiler, or of git.
@@ -32,7 +42,7 @@ type BuildError struct{ What, Words string }
 func (e *BuildError) Error() string { return e.What + " does not build:\n" + e.Words }
 
 // BuildCommit builds the server of a commit of the repository, below dir.
-func BuildCommit(ctx context.Context, repo, commit, dir string) (Build, error) {
+func BuildCommit(ctx context.Context, repo, commit, dir string, recipe Recipe) (Build, error) {
 	tree := filepath.Join(dir, "tree")
 	if err := os.MkdirAll(tree, 0o755); err != nil {
 		return Build{}, fmt.Errorf("make tree: %w", err)
@@ -48,58 +58,73 @@ func BuildCommit(ctx context.Context, repo, commit, dir string) (Build, error) {
 	if _, err := output(ctx, tree, "tar", "-xf", archive); err != nil {
 		return Build{}, &BuildError{"commit " + name, err.Error()}
 	}
-	return BuildTree(ctx, tree, name, dir)
+	return BuildTree(ctx, tree, name, dir, recipe)
 }
 
 // BuildTree builds the server of a source tree, below dir: once as it is, to see whether its
 // code differs, and once with the probe.
-func BuildTree(ctx context.Context, tree, name, dir string) (Build, error) {
-	b := Build{Name: name, Probed: filepath.Join(dir, "netserve-probed")}
-	tree, err := filepath.Abs(tree)
-	if err != nil {
+func BuildTree(ctx context.Context, tree, name, dir string, recipe Recipe) (Build, error) {
+	b := Build{Name: name, Probed: filepath.Join(dir, "netserve-probed"), recipe: recipe}
+	var err error
+	if b.tree, err = filepath.Abs(tree); err != nil {
 		return b, fmt.Errorf("build: %w", err)
 	}
 	plain := filepath.Join(dir, "netserve")
-	if err := compile(ctx, tree, name, "-o", plain); err != nil {
+	if err := b.compile(ctx, plain); err != nil {
 		return b, err
 	}
 	if b.Code, err = codeDigest(plain); err != nil {
 		return b, err
 	}
-	overlay, err := writeOverlay(tree, dir)
+	overlay, err := addProbe(b.tree, dir)
 	if err != nil {
 		return b, err
 	}
-	return b, compile(ctx, tree, name, "-overlay", overlay, "-o", b.Probed)
+	return b, b.compile(ctx, b.Probed, "-overlay", overlay, layout(recipe.Layout))
 }
+
+// Link links the server that is timed, with its functions in an order that follows from the
+// seed. How a program happens to lie in memory can be worth more than the change that is
+// judged; a comparison of two programs must be one of many layouts of each.
+func (b Build) Link(ctx context.Context, seed uint64, path string) error {
+	return b.compile(ctx, path, layout(seed))
+}
+
+// layout is the linker's flag for a random order of functions; it knows 63 bits, and 0 is none.
+func layout(seed uint64) string { return fmt.Sprintf("-ldflags=-randlayout=%d", seed>>1) }
 
 // serverPackage is where netserve has its main package.
 const serverPackage = "servers/cmd/netserve"
 
-func compile(ctx context.Context, tree, name string, flags ...string) error {
-	args := append([]string{"build", "-trimpath", "-buildvcs=false"}, flags...)
-	if _, err := output(ctx, tree, "go", append(args, "./"+serverPackage)...); err != nil {
-		return &BuildError{name, err.Error()}
+func (b Build) compile(ctx context.Context, program string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-trimpath", "-buildvcs=false"}, b.recipe.Flags, flags,
+		[]string{"-o", program, "./" + serverPackage})
+	if _, err := output(ctx, b.tree, "go", args...); err != nil {
+		return &BuildError{b.Name, err.Error()}
 	}
 	return nil
 }
 
-// writeOverlay puts the probe into the server's main package without touching the tree.
-func writeOverlay(tree, dir string) (string, error) {
+// addProbe puts the probe into the server's main package without touching the tree, and
+// returns the overlay that does it.
+func addProbe(tree, dir string) (overlay string, err error) {
 	source := strings.Replace(probeSource, "\npackage probe\n", "\npackage main\n", 1) +
 		"\nfunc init() { GateListen() }\n"
-	file := filepath.Join(dir, "probe.go")
-	overlay, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(tree, serverPackage, "gate_probe.go"): file},
-	})
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, writeOverlay(overlay, filepath.Join(tree, serverPackage, "gate_probe.go"),
+		filepath.Join(dir, "probe.go"), source)
+}
+
+// writeOverlay writes a source to the file named by, and what makes go build take it for file.
+func writeOverlay(overlay, file, by, source string) error {
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {file: by}})
+	if err == nil {
+		err = errors.Join(os.WriteFile(by, []byte(source), 0o644), os.WriteFile(overlay, replace, 0o644))
+	}
 	if err != nil {
-		return "", fmt.Errorf("write overlay: %w", err)
+		return fmt.Errorf("write overlay: %w", err)
 	}
-	path := filepath.Join(dir, "overlay.json")
-	if err := errors.Join(os.WriteFile(file, []byte(source), 0o644), os.WriteFile(path, overlay, 0o644)); err != nil {
-		return "", fmt.Errorf("write overlay: %w", err)
-	}
-	return path, nil
+	return nil
 }
 
 // codeDigest is a digest of the sections that hold what a program does. The build id and the

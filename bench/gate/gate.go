@@ -1,6 +1,11 @@
-// Package gate compares two builds of the servers by counts that do not depend on how fast the
-// machine is: system calls per request, allocations per request, bytes per connection.
-// A count that rose is a fact on the noisiest machine, so it may stop a merge.
+// Package gate compares two builds of the servers: by counts that do not depend on how fast the
+// machine is (system calls per request, allocations per request, bytes per connection), and by
+// time, with both builds beside each other.
+//
+// A count that rose is a fact on the noisiest machine, so it may stop a merge. A time is an
+// estimate, and stops one only if it is worse beyond 3 %, by a test that is wrong in one clean
+// comparison of a hundred, and worse again in new blocks. No number is ever compared with one
+// that was stored: what a machine did yesterday says nothing about today.
 //
 // # Why counting needs a protocol of its own
 //
@@ -13,9 +18,18 @@
 //
 // What the Go runtime calls on its own account (locks, timers, memory) is not counted.
 //
+// # How two builds are timed
+//
+// By duels: both on one CPU with the generator, in slices A B B A, the cost of each measured
+// against the work of the generator in the same slice. In every block both programs are linked
+// anew with their functions in a random order, because the place of a loop in memory may be
+// worth several per cent, and repeating one layout only measures that luck more precisely.
+// What the run could have found is part of the answer; a run that could not have found a rise
+// of 20 % decides nothing.
+//
 // # What is compared
 //
-// Base is a commit, built from its source, as head is. Servers whose code and data are equal byte
+// Base is a commit, built from its source, as head is. Models whose code and data are equal byte
 // for byte are not run: an edited comment cannot cost anything. A rise beyond the limit counts
 // only if fresh processes show it again. Where repetitions of one build differ by more than the
 // limit, nothing is decided: that is neither a pass nor a failure, and has an exit code of its own.
@@ -24,6 +38,8 @@ package gate
 import (
 	"fmt"
 	"slices"
+
+	"iomodels/bench/stats"
 )
 
 // The metrics.
@@ -58,16 +74,29 @@ const (
 	Worse    State = "worse"
 	Unsteady State = "unsteady" // repetitions differ by more than the limit: nothing is decided
 	Missing  State = "missing"  // it could not be counted here
+	Accepted State = "accepted" // worse, and a commit message says why that is worth it
 )
 
-// Row is a metric of a server in both builds.
+// Row is a metric of a server in both builds: a count in each, or the ratio of times.
 type Row struct {
-	Model, Metric string
-	Base, Head    float64 // medians of the repetitions
-	Limit         float64
-	State         State
-	Why           string // of Unsteady and Missing
+	Model  string  `json:"model"`
+	Proto  string  `json:"proto,omitempty"` // of a time
+	Metric string  `json:"metric"`
+	Base   float64 `json:"base"` // medians of the repetitions
+	Head   float64 `json:"head"`
+	Limit  float64 `json:"limit"` // what head may be above base
+	State  State   `json:"state"`
+	Why    string  `json:"why,omitempty"` // of Unsteady, Missing and Accepted
+
+	// Of a time: head over base with its interval, the share by which head would have to be worse
+	// for this run to find it in four of five cases, and ln of how much worse it was in each block.
+	Ratio      stats.Interval `json:"ratio,omitzero"`
+	Detectable float64        `json:"detectable,omitempty"`
+	Logs       []float64      `json:"logs,omitempty"`
 }
+
+// Timed reports whether the row compares times, not counts.
+func (row Row) Timed() bool { return row.Ratio.OK() }
 
 // Judge compares the counts of a server, metric by metric.
 func Judge(model string, base, head Counts) []Row {
@@ -128,13 +157,13 @@ func Confirm(first, second []Row) []Row {
 }
 
 // Verdict is what the gate says in the end.
-type Verdict int
+type Verdict string
 
 // The verdicts.
 const (
-	Pass         Verdict = iota
-	Fail                 // something is worse
-	Inconclusive         // nothing is worse, but not everything could be decided
+	Pass         Verdict = "pass"
+	Fail         Verdict = "fail"      // something is worse
+	Inconclusive Verdict = "undecided" // nothing is worse, but not everything could be decided
 )
 
 // Decide sums up. Missing metrics do not make a run inconclusive as long as the server has

@@ -174,7 +174,7 @@ func TestConfirmAndDecide(t *testing.T) {
 	} {
 		got := gate.Confirm(row(tc.first), row(tc.second))
 		if got[0].State != tc.want || gate.Decide(got) != tc.verdict {
-			t.Errorf("%s: %s, verdict %d", tc.name, got[0].State, gate.Decide(got))
+			t.Errorf("%s: %s, verdict %s", tc.name, got[0].State, gate.Decide(got))
 		}
 	}
 	if gate.Decide(nil) != gate.Pass {
@@ -208,7 +208,7 @@ func tree(t *testing.T, source string) string {
 
 func build(t *testing.T, source string) (gate.Build, error) {
 	t.Helper()
-	return gate.BuildTree(t.Context(), tree(t, source), "tree", t.TempDir())
+	return gate.BuildTree(t.Context(), tree(t, source), "tree", t.TempDir(), gate.Recipe{Layout: 7})
 }
 
 const hello = "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"
@@ -237,7 +237,7 @@ func TestTheCompilerHasTheWord(t *testing.T) {
 		!strings.Contains(err.Error(), "too many return values") {
 		t.Errorf("got %v", err)
 	}
-	_, err = gate.BuildCommit(t.Context(), ".", "no-such-commit", t.TempDir())
+	_, err = gate.BuildCommit(t.Context(), ".", "no-such-commit", t.TempDir(), gate.Recipe{})
 	if err == nil || !strings.Contains(err.Error(), "no-such-commit") {
 		t.Errorf("got %v", err)
 	}

@@ -13,32 +13,23 @@ import (
 // Plan says what to compare.
 type Plan struct {
 	Base, Head           Build
-	Models               []string // nil: every model that is no variant of another
+	Models               []string        // nil: every model that is no variant of another
+	Same                 map[string]bool // models whose code is equal: left out
 	ServerCPU, ClientCPU int
 	Effort               Effort
 	Notify               func(format string, args ...any) // progress; nil: silent
 }
 
 // Run counts the servers of both builds and compares them, model by model. The second result
-// says which models were left out, and why. Builds with equal code have nothing to count.
+// says which models were left out, and why.
 func Run(ctx context.Context, p Plan) (rows []Row, out []string, err error) {
-	if p.Base.Code == p.Head.Code {
-		return nil, nil, nil
-	}
-	base, err := proc.Models(ctx, p.Base.Probed)
+	models, out, err := p.comparable(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	head, err := proc.Models(ctx, p.Head.Probed)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, m := range head {
-		if !p.wants(m) {
-			continue
-		}
-		if why := incomparable(m, base); why != "" {
-			out = append(out, m.Name+": "+why)
+	for _, m := range models {
+		if m.Name == "prefork" {
+			out = append(out, m.Name+": several processes: the burst cannot freeze them as one")
 			continue
 		}
 		if p.Notify != nil {
@@ -53,6 +44,29 @@ func Run(ctx context.Context, p Plan) (rows []Row, out []string, err error) {
 	return rows, out, nil
 }
 
+// comparable lists the models to compare, and why others are not.
+func (p Plan) comparable(ctx context.Context) (models []record.ModelInfo, out []string, err error) {
+	base, err := proc.Models(ctx, p.Base.Probed)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, err := proc.Models(ctx, p.Head.Probed)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range head {
+		if !p.wants(m) {
+			continue
+		}
+		if why := p.incomparable(m, base); why != "" {
+			out = append(out, m.Name+": "+why)
+			continue
+		}
+		models = append(models, m)
+	}
+	return models, out, nil
+}
+
 func (p Plan) wants(m record.ModelInfo) bool {
 	if p.Models == nil {
 		return m.VariantOf == ""
@@ -61,7 +75,7 @@ func (p Plan) wants(m record.ModelInfo) bool {
 }
 
 // incomparable says why a model of head cannot be compared with base; "" if it can.
-func incomparable(m record.ModelInfo, base []record.ModelInfo) string {
+func (p Plan) incomparable(m record.ModelInfo, base []record.ModelInfo) string {
 	i := slices.IndexFunc(base, func(b record.ModelInfo) bool { return b.Name == m.Name })
 	switch {
 	case i < 0:
@@ -70,11 +84,14 @@ func incomparable(m record.ModelInfo, base []record.ModelInfo) string {
 		return m.Reason
 	case !base[i].Available:
 		return "not available in base: " + base[i].Reason
-	case m.Name == "prefork":
-		return "several processes: the burst cannot freeze them as one"
+	case p.Same[m.Name]:
+		return sameCode
 	}
 	return ""
 }
+
+// sameCode is why most models of most changes are left out.
+const sameCode = "its code is the same"
 
 // model judges one model, and looks again with fresh processes where something moved.
 func (p Plan) model(ctx context.Context, m record.ModelInfo) ([]Row, error) {

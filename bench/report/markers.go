@@ -13,6 +13,9 @@ const (
 	markClose = " -->"
 )
 
+// Fill puts generated texts between the markers of a page that another program keeps.
+func Fill(page string, generated map[string]string) (string, error) { return replace(page, generated) }
+
 // replace puts the generated texts between their markers. A page may leave sections out; but
 // a marker that is unknown, doubled, nested or without its end is refused, naming its line,
 // because guessing would delete prose.

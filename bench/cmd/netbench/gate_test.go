@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +60,7 @@ func TestGateBuildsBeforeItCounts(t *testing.T) {
 		{"no base", nil, exitUsage, "--base REV"},
 		{"unknown base", []string{"--base", "v9"}, exitUsage, "v9"},
 		{"a remark", []string{"--base", "v0", "--head", "v1"}, exitOK, "have the same code"},
-		{"other code, no server", []string{"--base", "v0", "--head", "v2"}, exitUnavailable, "no server could be compared"},
+		{"other code, no server", []string{"--base", "v0", "--head", "v2"}, exitUnavailable, "nothing was compared"},
 		{"work tree that does not build", []string{"--base", "v0"}, exitUsage, "non-declaration statement outside function body"},
 	} {
 		got := netbench(bin, append([]string{"gate", "--repo", repo}, tc.args...)...)
@@ -87,13 +88,25 @@ func TestGateVerdicts(t *testing.T) {
 		if tc.state == gate.Unsteady || tc.state == gate.Missing {
 			row.Why = "wavers"
 		}
-		err := a.gateVerdict(gate.Plan{}, []gate.Row{row}, []string{"spin: forbidden"})
+		report := gate.Report{Rows: []gate.Row{row}, Skipped: []string{"spin: forbidden"}}
+		report.Conclude()
+		dir := t.TempDir()
+		err := a.gateVerdict(report, dir)
 		code := exitOK
 		if exit, ok := err.(*exitError); ok {
 			code = exit.code
 		}
 		if code != tc.code || !strings.Contains(out.String(), tc.want) || !strings.Contains(out.String(), "SKIPPED: spin") {
 			t.Errorf("%s: exit code %d, want %d\n%s", tc.state, code, tc.code, out.String())
+		}
+		data, err := os.ReadFile(filepath.Join(dir, "gate.json"))
+		var back gate.Report
+		if err != nil || json.Unmarshal(data, &back) != nil || back.Verdict != report.Verdict {
+			t.Errorf("%s: gate.json: %s (%v)", tc.state, data, err)
+		}
+		comment, err := os.ReadFile(filepath.Join(dir, "gate.md"))
+		if err != nil || string(comment) != report.Markdown() {
+			t.Errorf("%s: gate.md: %s (%v)", tc.state, comment, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"iomodels/bench/history"
+	"iomodels/bench/record"
 )
 
 // historyFlags are the flags of the verbs of history.
 type historyFlags struct {
 	file, epoch, baseline, class, metric string
 	absolute, all                        bool
+	model, place, out                    string // of the series that is drawn
 }
 
 func (a *app) historyCommand() *cobra.Command {
@@ -54,8 +57,61 @@ func (a *app) historyCommand() *cobra.Command {
 	}
 	compare.Flags().BoolVar(&f.absolute, "absolute", false, "figures as they are; refused between machines of two kinds")
 	compare.Flags().BoolVar(&f.all, "all", false, "also what did not move")
-	cmd.AddCommand(add, show, compare)
+	cmd.AddCommand(add, show, compare, a.historyDraw(&f))
 	return cmd
+}
+
+func (a *app) historyDraw(f *historyFlags) *cobra.Command {
+	draw := &cobra.Command{
+		Use: "draw", Short: "Draw a series as a sparkline and a badge, for a README", Args: cobra.NoArgs,
+		Long: "Draw writes history.svg and badge.svg: the ratio of a model to the baseline, over the campaigns of one\n" +
+			"class of machines. A history that does not exist yet is drawn as one without a point.",
+		Example: "  netbench history draw --model proactor --metric norm --workload proto=http",
+		RunE:    func(*cobra.Command, []string) error { return a.drawHistory(*f) },
+	}
+	draw.Flags().StringVar(&f.class, "class", "", "class of machines (default: the one measured last)")
+	draw.Flags().StringVar(&f.model, "model", "reactor", "the `model`")
+	draw.Flags().StringVar(&f.metric, "metric", "norm", "the `metric`")
+	draw.Flags().StringVar(&f.place, "workload", "proto=echo workload=closed topology=split conns=256",
+		"the first workload whose name contains this `text`")
+	draw.Flags().StringVar(&f.out, "out", filepath.Join("results", "charts"), "`folder` of the pictures")
+	return draw
+}
+
+// drawHistory draws without refusing an empty history: a README links to the pictures from the
+// first day.
+func (a *app) drawHistory(f historyFlags) error {
+	file, err := history.Read(f.file)
+	if err != nil {
+		return err
+	}
+	for _, w := range file.Warnings {
+		fmt.Fprintf(a.stderr, "netbench: %s\n", w)
+	}
+	key, baseline := history.Key{Place: f.place, Model: f.model, Metric: f.metric}, "baseline"
+	if classes := history.Classes(file.Lines); len(classes) > 0 {
+		f.class = cmp.Or(f.class, classes[0])
+		baseline = file.Lines[len(file.Lines)-1].Baseline
+		keys := history.Keys(file.Lines, f.class)
+		i := slices.IndexFunc(keys, func(k history.Key) bool {
+			return k.Model == f.model && k.Metric == f.metric && strings.Contains(k.Place, f.place)
+		})
+		if i < 0 {
+			return fmt.Errorf("class %s has no series of %s, %s, %q: netbench history show lists them",
+				f.class, f.model, f.metric, f.place)
+		}
+		key = keys[i]
+	}
+	points := history.Series(file.Lines, f.class, key)
+	spark, badge := filepath.Join(f.out, "history.svg"), filepath.Join(f.out, "badge.svg")
+	if err := errors.Join(
+		record.WriteWhole(spark, history.Sparkline(key, points)),
+		record.WriteWhole(badge, history.Badge(key, baseline, points)),
+	); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s, %s: %d campaigns of class %s\n", spark, badge, len(points), f.class)
+	return nil
 }
 
 func (a *app) historyAdd(ctx context.Context, dir string, f historyFlags) error {

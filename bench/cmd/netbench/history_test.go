@@ -21,6 +21,9 @@ func TestHistory(t *testing.T) {
 	if got := history("show"); got.code != exitUnavailable || !strings.Contains(got.stderr, "holds no campaign") {
 		t.Errorf("%+v", got)
 	}
+	if got := history("draw", "--out", root); got.code != exitOK || !strings.Contains(got.stdout, "0 campaigns") {
+		t.Errorf("a history that is not there yet: %+v", got)
+	}
 	var dirs []string
 	for i := range 4 {
 		opt := few()
@@ -50,10 +53,19 @@ func TestHistory(t *testing.T) {
 		{"absolutes of two", history("compare", "--absolute", "c0", "c3"), exitUsage, `kernel "6.18" and "7.0"`},
 		{"unknown commit", history("compare", "c0", "zz"), exitUsage, "there are: c3, c2, c1, c0"},
 		{"help", netbench(bin, "history"), exitOK, "compare"},
+		{"no such series", history("draw", "--model", "nix", "--out", root), exitUsage, "no series of nix"},
 	} {
 		if tc.got.code != tc.code || !strings.Contains(tc.got.stdout+tc.got.stderr, tc.want) {
 			t.Errorf("%s: exit code %d, want %d with %q\nstdout: %s\nstderr: %s",
 				tc.name, tc.got.code, tc.code, tc.want, tc.got.stdout, tc.got.stderr)
+		}
+	}
+	if got := history("draw", "--workload", "conns=1000", "--out", root); got.code != exitOK {
+		t.Errorf("%+v", got)
+	}
+	for name, want := range map[string]string{"history.svg": "<circle", "badge.svg": "reactor / goroutine, norm"} {
+		if svg, err := os.ReadFile(filepath.Join(root, name)); err != nil || !strings.Contains(string(svg), want) {
+			t.Errorf("%s lacks %q: %s (%v)", name, want, svg, err)
 		}
 	}
 	data, err := os.ReadFile(file)
