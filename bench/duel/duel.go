@@ -16,7 +16,6 @@ package duel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -177,7 +176,9 @@ func (ar *arena) round(ctx context.Context, a, b Side, n int) (Round, error) {
 	var mean [2]figures // logarithms, summed
 	repeated := 0
 	for i, who := range order {
-		f, again, err := ar.quietSlice(ctx, sides[who], uint64(n*len(order)+i))
+		f, again, err := proc.Quietly(func() (figures, float64, error) {
+			return ar.slice(ctx, sides[who], uint64(n*len(order)+i))
+		})
 		if err != nil {
 			return Round{}, err
 		}
@@ -204,27 +205,8 @@ func (f figures) exp(n float64) figures {
 	}
 }
 
-// foreignMax is the share of the CPU that anybody else may use during a slice, and
-// attempts how often a slice is tried. The limit looks at the machine, never at the outcome.
-const (
-	foreignMax = 0.10
-	attempts   = 4
-)
-
-// quietSlice repeats a slice that somebody else's work disturbed, and says how often it did. A
-// slice in which the generator never came to send counts as disturbed; one with a request that
-// failed ends the duel.
-func (ar *arena) quietSlice(ctx context.Context, server *proc.Server, n uint64) (figures, int, error) {
-	for try := 0; ; try++ {
-		f, foreign, err := ar.slice(ctx, server, n)
-		starved := errors.Is(err, errNothingSent)
-		if (err != nil && !starved) || (!starved && foreign <= foreignMax) || try == attempts-1 {
-			return f, try, err
-		}
-	}
-}
-
-// slice is one load against one server; foreign is the share of the CPU that neither used.
+// slice is one load against one server, and the share of the CPU that neither used. A request
+// that failed is an error.
 func (ar *arena) slice(ctx context.Context, server *proc.Server, n uint64) (figures, float64, error) {
 	var edges [2]edge // where the measured part begins and ends
 	load, err := proc.StartLoad(proc.LoadSpec{
@@ -288,9 +270,6 @@ func (ar *arena) look(pids []int, at time.Duration) edge {
 	return e
 }
 
-// errNothingSent says that the generator did not get to run.
-var errNothingSent = errors.New("the generator sent nothing in the whole slice: somebody else has the CPU")
-
 func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
 	for _, e := range []edge{from, to} {
 		if e.err != nil {
@@ -298,7 +277,8 @@ func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
 		}
 	}
 	if sum.Requests.Sent == 0 {
-		return figures{}, 0, fmt.Errorf("%s: %w", sum.Plan.Addr, errNothingSent)
+		return figures{}, 0, fmt.Errorf("the generator sent nothing to %s in the whole slice: %w",
+			sum.Plan.Addr, proc.ErrStarved)
 	}
 	ok := float64(sum.Requests.OK)
 	if failed := sum.Requests.Sent - sum.Requests.OK - sum.Requests.InFlight; ok == 0 || failed > 0 {
@@ -307,8 +287,8 @@ func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
 	}
 	server, _, _ := to.cpu.Since(from.cpu)
 	client := sum.Generator.CPUS
-	busy := (to.machine.Busy - from.machine.Busy).Seconds()
-	foreign := (busy - server.Seconds() - client) / (to.at - from.at).Seconds()
+	own := server + time.Duration(client*float64(time.Second))
+	foreign := proc.Foreign(from.machine, to.machine, own, to.at-from.at)
 	return figures{
 		norm: server.Seconds() / client, plain: server.Seconds() / ok, total: (server.Seconds() + client) / ok,
 		rate: sum.RatePerS, p99: max(float64(sum.Response.P99), 1) / 1e9,

@@ -55,11 +55,11 @@ func TestJudgeRefusesFailedRequests(t *testing.T) {
 	if _, _, err := judge(sum, from, to); err == nil {
 		t.Error("a slice with a failed request was accepted")
 	}
-	if _, _, err := judge(loadgen.Summary{}, from, to); !errors.Is(err, errNothingSent) {
+	if _, _, err := judge(loadgen.Summary{}, from, to); !errors.Is(err, proc.ErrStarved) {
 		t.Errorf("a slice without a request: %v", err)
 	}
 	sum.Requests.OK, sum.Requests.InFlight = 0, sum.Requests.Sent
-	if _, _, err := judge(sum, from, to); err == nil || errors.Is(err, errNothingSent) {
+	if _, _, err := judge(sum, from, to); err == nil || errors.Is(err, proc.ErrStarved) {
 		t.Errorf("a slice without a reply: %v", err)
 	}
 }

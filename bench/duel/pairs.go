@@ -27,16 +27,29 @@ const (
 // String names the pair and its load; no two committed pairs share a name.
 func (p Pair) String() string { return fmt.Sprintf("%s / %s, %s", p.A, p.B, p.Load) }
 
-// Pairs lists the committed duels, in report order: the claims, the noise floor of them all, and
-// the worth of each feature.
+// Pairs lists the committed duels, in report order: the claims, the noise floor of them all, what
+// the best documented settings of each library are worth, and the worth of each feature.
 func Pairs() []Pair {
 	return slices.Concat(claims(), []Pair{
 		{"reactor", "reactor", small(256), ByNorm, 0, 0}, // A/A
-	}, features())
+	}, libraries(), features())
 }
 
 // small is the message that shows I/O and nothing else.
 func small(conns int) Workload { return Workload{Proto: "echo", Conns: conns, Size: 64} }
+
+// libraries sets each library as its documentation tunes it against its default. Of fasthttp the
+// settings are a process per CPU, which one CPU cannot show: see the default matrix.
+func libraries() []Pair {
+	get := Workload{Proto: "http", Conns: 256}
+	return []Pair{
+		{"gnet-tuned", "gnet", small(256), ByNorm, 0, 0},
+		{"gnet-tuned", "gnet", get, ByNorm, 0, 0},
+		{"netpoll-tuned", "netpoll", small(256), ByNorm, 0, 0},
+		{"netpoll-tuned", "netpoll", get, ByNorm, 0, 0},
+		{"nethttp-tuned", "nethttp", get, ByNorm, 0, 0},
+	}
+}
 
 // features measures what each feature of io_uring is worth to the proactor: with it, over
 // without it and with all others.

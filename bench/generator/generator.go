@@ -7,13 +7,15 @@
 // work per request for both, is the yardstick that sees the machine's speed of the moment, and the
 // number of requests cancels. The figure of a round is the ratio of netload's to wrk's, the result
 // the Hodges-Lehmann estimate over the rounds with its exact interval. CPU time of both clients is
-// read from outside, the same way; netload times, verifies and records every request meanwhile.
+// read from outside, the same way; netload times, verifies and records every request meanwhile. A
+// slice in which others used the two CPUs is repeated, whatever it showed.
 //
 // Whether it is on time is its own lag at a rate far below saturation, where it has to sleep and
 // to wake up: when requests were sent against when they were due.
 package generator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +30,7 @@ import (
 // Options says what is compared, and how long.
 type Options struct {
 	Netserve, Netload, Wrk string // programs; no Wrk: only the lag is measured
+	Before                 string // another build of netload, to compare with in wrk's place
 	Model                  string // the server
 	Conns                  int
 	Rounds                 int           // ABBA rounds; an interval at 95 % needs 6
@@ -36,16 +39,29 @@ type Options struct {
 	Rate                   float64       // requests per second, for the lag
 	LagFor                 time.Duration // length of each of the runs that measure it
 	Notify                 func(format string, args ...any)
+
+	machine proc.MachineReader
 }
 
 // Round holds the figures of a round: client CPU over server CPU, geometric means of two slices.
-type Round struct{ Netload, Wrk float64 }
+type Round struct {
+	Netload, Peer float64
+	Repeated      int // slices repeated because somebody else used the CPUs
+}
 
 // Result is what was measured.
 type Result struct {
-	Ratio  stats.Interval // netload / wrk: below 1, netload is cheaper
+	Ratio  stats.Interval // netload / peer: below 1, netload is cheaper
 	Rounds []Round
 	Lags   []Lag
+}
+
+// Repeated is how many slices were repeated.
+func (r Result) Repeated() (n int) {
+	for _, round := range r.Rounds {
+		n += round.Repeated
+	}
+	return n
 }
 
 // Lag is how late one run's requests were sent.
@@ -67,18 +83,19 @@ const (
 // Measure compares the generators, then measures the lag.
 func Measure(ctx context.Context, o Options) (Result, error) {
 	var res Result
-	for n := 0; o.Wrk != "" && n < o.Rounds; n++ {
+	o.machine = proc.NewMachineReader()
+	for n := 0; o.Peer() != "" && n < o.Rounds; n++ {
 		r, err := o.round(ctx, n)
 		if err != nil {
 			return res, err
 		}
 		res.Rounds = append(res.Rounds, r)
-		o.Notify("round %d/%d  netload %.3f, wrk %.3f of the server's CPU: ratio %.3f", n+1, o.Rounds,
-			r.Netload, r.Wrk, r.Netload/r.Wrk)
+		o.Notify("round %d/%d  netload %.3f, %s %.3f of the server's CPU: ratio %.3f", n+1, o.Rounds,
+			r.Netload, o.Peer(), r.Peer, r.Netload/r.Peer)
 	}
 	var ours, theirs []float64
 	for _, r := range res.Rounds {
-		ours, theirs = append(ours, r.Netload), append(theirs, r.Wrk)
+		ours, theirs = append(ours, r.Netload), append(theirs, r.Peer)
 	}
 	res.Ratio = stats.PairedRatio(ours, theirs, level)
 	for range lagRuns {
@@ -91,6 +108,9 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	}
 	return res, nil
 }
+
+// Peer is what netload is compared with; empty: nothing.
+func (o Options) Peer() string { return cmp.Or(o.Before, o.Wrk) }
 
 // Lag is the median of the runs, of each percentile.
 func (r Result) Lag() Lag {
@@ -125,61 +145,82 @@ func (o Options) round(ctx context.Context, n int) (Round, error) {
 			"-t1", fmt.Sprintf("-c%d", o.Conns), "-d" + clientLives, "http://" + server.Addr + "/",
 		}},
 	}
+	if o.Before != "" {
+		clients[1] = proc.Spec{Path: o.Before, Args: clients[0].Args}
+	}
 	order := []int{0, 1, 1, 0}
 	if n%2 == 1 {
 		order = []int{1, 0, 0, 1}
 	}
 	var logs [2]float64
+	var r Round
 	for _, who := range order {
-		cost, err := o.slice(ctx, server, clients[who])
+		cost, again, err := proc.Quietly(func() (float64, float64, error) {
+			return o.slice(ctx, server, clients[who])
+		})
 		if err != nil {
 			return Round{}, err
 		}
 		logs[who] += math.Log(cost) / 2
+		r.Repeated += again
 	}
-	return Round{Netload: math.Exp(logs[0]), Wrk: math.Exp(logs[1])}, nil
+	r.Netload, r.Peer = math.Exp(logs[0]), math.Exp(logs[1])
+	return r, nil
 }
 
-// slice runs one client and returns its CPU time over the server's.
-func (o Options) slice(ctx context.Context, server *proc.Server, spec proc.Spec) (float64, error) {
+// slice runs one client and returns its CPU time over the server's, and how much of a CPU neither
+// of them used.
+func (o Options) slice(ctx context.Context, server *proc.Server, spec proc.Spec) (cost, foreign float64, err error) {
 	spec.CPUs = []int{o.ClientCPU}
 	client, err := proc.Start(spec)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer client.Kill()
 	if err := pause(ctx, client, o.Warmup); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	from, err := read(client, server)
+	from, err := o.look(client, server)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := pause(ctx, client, o.Slice); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	to, err := read(client, server)
+	to, err := o.look(client, server)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	ours, theirs := to[0]-from[0], to[1]-from[1]
+	ours, theirs := to.client-from.client, to.server-from.server
 	if ours < o.Slice/10 || theirs < o.Slice/10 {
-		return 0, fmt.Errorf("%s used %v of CPU and the server %v in %v: there was no load", spec.Path, ours,
-			theirs, o.Slice)
+		return 0, 0, fmt.Errorf("%s used %v of CPU and the server %v in %v: there was no load, or %w",
+			spec.Path, ours, theirs, o.Slice, proc.ErrStarved)
 	}
-	return float64(ours) / float64(theirs), nil
+	foreign = proc.Foreign(from.machine, to.machine, ours+theirs, to.at.Sub(from.at))
+	return float64(ours) / float64(theirs), foreign, nil
 }
 
-// read returns the CPU times of both.
-func read(client *proc.Child, server *proc.Server) (cpu [2]time.Duration, err error) {
-	for i, pids := range [][]int{{client.Pid()}, server.PIDs} {
-		used, err := proc.ReadCPU(pids...)
+// edge is a reading at one end of a slice: CPU times, and the machine.
+type edge struct {
+	at             time.Time
+	client, server time.Duration
+	machine        proc.MachineState
+}
+
+func (o Options) look(client *proc.Child, server *proc.Server) (e edge, err error) {
+	e.at = time.Now()
+	for _, side := range []struct {
+		pids []int
+		used *time.Duration
+	}{{[]int{client.Pid()}, &e.client}, {server.PIDs, &e.server}} {
+		cpu, err := proc.ReadCPU(side.pids...)
 		if err != nil {
-			return cpu, err
+			return e, err
 		}
-		cpu[i] = used.Total
+		*side.used = cpu.Total
 	}
-	return cpu, nil
+	e.machine, err = o.machine.Read([]int{o.ServerCPU, o.ClientCPU})
+	return e, err
 }
 
 // pause lets a client work.
