@@ -2,13 +2,16 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"iomodels/bench/duel"
+	"iomodels/bench/proc"
 	"iomodels/bench/record"
 	"iomodels/bench/stats"
 )
@@ -121,10 +124,8 @@ func (r Race) stage(ctx context.Context, heats []Heat, blocks int, nth uint64) e
 	rng := rand.New(rand.NewPCG(r.Seed, nth))
 	programs := [2]string{filepath.Join(r.Dir, "timed-base"), filepath.Join(r.Dir, "timed-head")}
 	for block := range blocks {
-		for i, b := range []Build{r.Base, r.Head} {
-			if err := r.Link(ctx, b, rng.Uint64(), programs[i]); err != nil {
-				return err
-			}
+		if err := r.link(ctx, programs, [2]uint64{rng.Uint64(), rng.Uint64()}); err != nil {
+			return err
 		}
 		for _, i := range rng.Perm(len(heats)) {
 			if err := r.heat(ctx, &heats[i], programs, rng.Uint64(), block%2 == 1); err != nil {
@@ -134,6 +135,17 @@ func (r Race) stage(ctx context.Context, heats []Heat, blocks int, nth uint64) e
 		r.Notify("timed block %d/%d", block+1, blocks)
 	}
 	return nil
+}
+
+// link makes both programs of a block at once: nothing is timed meanwhile.
+func (r Race) link(ctx context.Context, programs [2]string, seeds [2]uint64) error {
+	var errs [2]error
+	var linking sync.WaitGroup
+	for i, b := range []Build{r.Base, r.Head} {
+		linking.Go(func() { errs[i] = r.Link(ctx, b, seeds[i], programs[i]) })
+	}
+	linking.Wait()
+	return errors.Join(errs[:]...)
 }
 
 // heat runs one block of a model under a load. Who comes first alternates.
@@ -154,13 +166,17 @@ func (r Race) heat(ctx context.Context, h *Heat, programs [2]string, seed uint64
 		r.Notify("once more: %s, %s: %v", h.Model, h.Load, err)
 		res, err = r.Fight(ctx, sides[0], sides[1], h.Load, opt)
 	}
+	h.Slices += slicesOfRound
+	if errors.Is(err, proc.ErrStarved) {
+		h.Repeated += slicesOfRound // a block that somebody else's work has eaten whole
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", h.Model, h.Load, err)
 	}
 	h.Logs[Cost] = append(h.Logs[Cost], sign*math.Log(res.Norm.Value))
 	h.Logs[Rate] = append(h.Logs[Rate], -sign*math.Log(res.Rate.Value))
 	h.Repeated += res.Repeated
-	h.Slices += slicesOfRound
 	return nil
 }
 
@@ -185,8 +201,8 @@ func JudgeTimes(heats []Heat) []Row {
 		}
 	}
 	slower, faster = stats.Holm(slower), stats.Holm(faster)
-	reach := effect(len(rows[0].Logs), familyAlpha/float64(len(rows)))
 	for i := range rows {
+		reach := effect(len(rows[i].Logs), familyAlpha/float64(len(rows)))
 		rows[i].Detectable = detectable(reach, spread(rows[i].Logs))
 		switch {
 		case slower[i] <= familyAlpha:
@@ -207,7 +223,11 @@ func JudgeTimes(heats []Heat) []Row {
 // machine's mood must neither stop a merge nor wave one through.
 func doubt(h Heat, rows []Row) {
 	why := h.disturbed()
-	if why == "" && rows[0].Detectable > tooNoisy {
+	switch {
+	case why != "":
+	case len(rows[0].Logs) < leastBlocks:
+		why = fmt.Sprintf("%d blocks: a verdict needs %d", len(rows[0].Logs), leastBlocks)
+	case rows[0].Detectable > tooNoisy:
 		why = fmt.Sprintf("too noisy: only a rise of %.0f %% would have been found", 100*rows[0].Detectable)
 	}
 	if why == "" {

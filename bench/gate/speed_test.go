@@ -10,6 +10,7 @@ import (
 
 	"iomodels/bench/duel"
 	"iomodels/bench/gate"
+	"iomodels/bench/proc"
 	"iomodels/bench/stats"
 )
 
@@ -37,7 +38,8 @@ type field struct {
 	slower map[string]float64 // by model and protocol: what head costs over base
 	sd     float64
 	busy   int   // slices repeated in every round
-	fails  error // of the first fight of each lane
+	fails  error // of every other fight of each lane, or of all
+	always bool
 	rng    *rand.Rand
 	fights map[string]int
 }
@@ -45,7 +47,7 @@ type field struct {
 func (f *field) fight(_ context.Context, a, b duel.Side, load duel.Workload, opt duel.Options) (duel.Result, error) {
 	lane := a.Model + " " + load.Proto
 	f.fights[lane]++
-	if f.fails != nil && f.fights[lane]%2 == 1 {
+	if f.fails != nil && (f.always || f.fights[lane]%2 == 1) {
 		return duel.Result{}, f.fails
 	}
 	ratio := math.Exp(f.sd * f.rng.NormFloat64())
@@ -93,6 +95,7 @@ func TestTimes(t *testing.T) {
 		{"faster", field{sd: 0.02, slower: map[string]float64{"alpha echo": 0.8}}, gate.Better, "", gate.Pass, 12},
 		{"noise", field{sd: 0.4}, gate.Unsteady, "too noisy", gate.Inconclusive, 12},
 		{"crowd", field{sd: 0.02, busy: 2}, gate.Unsteady, "somebody else", gate.Inconclusive, 12},
+		{"starved", field{sd: 0.02, fails: proc.ErrStarved, always: true}, gate.Unsteady, "somebody", gate.Inconclusive, 24},
 		{"a hiccup", field{sd: 0.02, fails: errors.New("refused")}, gate.Same, "", gate.Pass, 24},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
