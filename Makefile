@@ -71,6 +71,10 @@ bench-record: bench ## make bench, then append its figures to results/history.js
 bench-generator: build ## what the load generator costs beside wrk, and its lag (needs wrk)
 	scripts/bench-generator.sh
 
+.PHONY: fail
+fail: build ## each I/O model made to fail on purpose, and its remedy: make fail, or make fail F=4
+	$(BIN)/netbench fail $(F)
+
 .PHONY: report
 report: build ## redraw charts and tables from a run: make report RUN=results/runs/...
 	$(BIN)/netbench report $(RUN)

@@ -62,6 +62,8 @@ var mayImport = map[string][]string{
 	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/conform":       {},
 	"bench/trace":         {"bench/trace", "bench/chart"},
+	"bench/lab":           {"bench/proc", "bench/report/table"},
+	"bench/lesson":        {"bench/lesson", "bench/lab", "bench/trace", "bench/chart", "bench/record", "bench/stats"},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }
