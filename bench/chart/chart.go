@@ -53,6 +53,7 @@ type kind struct {
 // The names of the kinds.
 const (
 	CostRatio   = "cost-ratio"
+	SpeedRatio  = "speed-ratio"
 	Throughput  = "throughput"
 	Percentiles = "percentiles"
 	LatencyLoad = "latency-load"
@@ -72,6 +73,7 @@ const (
 func kinds() []kind {
 	return []kind{
 		{CostRatio, forest},
+		{SpeedRatio, speedForest},
 		{Throughput, throughput},
 		{Percentiles, percentiles},
 		{LatencyLoad, offeredLoad},

@@ -352,7 +352,7 @@ func TestPoorRuns(t *testing.T) {
 
 func TestForestShowsLettersWithEnoughBlocks(t *testing.T) {
 	few := find(t, All(invented(synth.Options{Blocks: 5})), "cost-ratio-echo")
-	if !strings.Contains(few.Caption, "Tiers are not given: they need 12 blocks") {
+	if !strings.Contains(few.Caption, "Tiers are not given: too few blocks: no verdict, 7 missing of 12") {
 		t.Errorf("caption: %s", few.Caption)
 	}
 	enough := find(t, All(invented(synth.Options{Blocks: 12})), "cost-ratio-echo")

@@ -132,6 +132,24 @@ func (g gridLines) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
+// noiseBand shades a range of the horizontal axis: what lies in it is not told from noise.
+type noiseBand struct{ of stats.Interval }
+
+// Plot implements plot.Plotter.
+func (b noiseBand) Plot(c draw.Canvas, p *plot.Plot) {
+	if !b.of.Bounded() {
+		return
+	}
+	x, _ := p.Transforms(&c)
+	lo, hi := x(b.of.Lo), x(b.of.Hi)
+	c.FillPolygon(alpha(soft(), bandAlpha), []vg.Point{
+		{X: lo, Y: c.Min.Y},
+		{X: hi, Y: c.Min.Y},
+		{X: hi, Y: c.Max.Y},
+		{X: lo, Y: c.Max.Y},
+	})
+}
+
 // reference is a straight line that others are compared with: the baseline.
 type reference struct {
 	at       float64

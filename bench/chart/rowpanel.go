@@ -1,9 +1,13 @@
 package chart
 
 import (
+	"cmp"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"iomodels/bench/stats"
 )
 
 // The height of a row, and of what stands around the rows of a panel.
@@ -31,7 +35,8 @@ func (r row) end() float64 { return max(r.total.Hi, r.total.Value, 0) }
 
 // ratioPanelOf lays dots out on a log axis around 1, with their figures in a column of their
 // own at the right: nothing is written across the line of the baseline.
-func ratioPanelOf(xTitle string, rows []row, width vg.Length) panel {
+// In the range of band, if it is one, nothing is told from noise.
+func ratioPanelOf(xTitle string, rows []row, band stats.Interval, width vg.Length) panel {
 	var column vg.Length
 	lo, hi := 1.0, 1.0
 	for _, r := range rows {
@@ -39,8 +44,8 @@ func ratioPanelOf(xTitle string, rows []row, width vg.Length) panel {
 		lo, hi = min(lo, r.total.Lo, r.total.Value), max(hi, r.total.Hi, r.total.Value)
 	}
 	p, _ := rowPlot(xTitle, rows, width-column)
-	ratioAxis(&p.X, lo, hi)
-	p.Add(gridLines{vertical: true}, reference{at: 1, vertical: true}, rowChart{rows: rows, dots: true})
+	ratioAxis(&p.X, min(lo, cmp.Or(band.Lo, 1)), max(hi, band.Hi))
+	p.Add(noiseBand{band}, gridLines{vertical: true}, reference{at: 1, vertical: true}, rowChart{rows: rows, dots: true})
 	return panel{plot: p, height: rowSurround + rowPitch*vg.Length(len(rows)), right: column}
 }
 

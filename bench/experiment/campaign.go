@@ -51,7 +51,7 @@ const overdraft = 1.5
 // headline is where one condition stands.
 type headline struct {
 	steps  []bench.Step
-	rule   stats.Stopping
+	taste  bool          // planned with too few blocks for a verdict: so many are measured, and no more
 	next   int           // number of the next block
 	kept   int           // blocks that count
 	made   int           // blocks measured, dropped ones included
@@ -117,9 +117,7 @@ func (c *Campaign) headlines(m bench.Matrix) []*headline {
 			continue
 		}
 		h := &headline{steps: steps}
-		if least := steps[0].Blocks; least < stats.DefaultMinBlocks {
-			h.rule = stats.Stopping{Looks: []int{least}, Cap: least} // too few for a verdict, by intention
-		}
+		h.taste = steps[0].Blocks < stats.DefaultMinBlocks
 		heads = append(heads, h)
 	}
 	return heads
@@ -152,12 +150,17 @@ func (c *Campaign) judge(h *headline, heads []*headline, records []record.Record
 	state := cells.New(env, own, env.Config.Baseline).Campaign(condition)
 	looked := h.target == 0 || state.Blocks >= h.target
 	h.kept = state.Blocks
-	decision := h.rule.Decide(state.Evidence())
+	decision := stats.Stopping{}.Decide(state.Evidence())
 	h.target = decision.Next
 	switch {
 	case h.made == 0:
 		h.target = h.steps[0].Blocks
 		return
+	case h.taste:
+		h.target = h.steps[0].Blocks
+		if h.made >= h.target {
+			h.why = fmt.Sprintf("%d blocks, as planned: too few for a verdict", h.made)
+		}
 	case decision.Stop:
 		h.why = decision.Why
 	case state.Unfit && state.Dropped >= stats.DefaultMinBlocks/2:
@@ -197,6 +200,9 @@ func (c *Campaign) outOfTime(h *headline, heads []*headline) string {
 func (h *headline) left() int {
 	if h.why != "" {
 		return 0
+	}
+	if h.taste {
+		return max(h.target-h.made, 0)
 	}
 	return max(h.target-h.kept, 0)
 }

@@ -136,7 +136,7 @@ func TestEverySectionIsFilled(t *testing.T) {
 		"failed: netserve exited with code 2 in mid-cell",         // failed, first line only
 		"reset 36, timeout 9",                                     // errors of three blocks, added up
 		"system calls were not counted: perf_event_paranoid is 3", // warning, once
-		"a verdict on who differs needs 12 blocks",                // no ranking by eye
+		"too few blocks: no verdict, 9 missing of 12",             // no ranking by eye
 		"intervals are exact 75 % ones",                           // the level of three blocks
 		`srcset="results/charts/cost-ratio-http.svg"`,             // picture
 		`src="results/charts/cost-ratio-http.png"`,                // and its fallback

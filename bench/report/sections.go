@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"slices"
@@ -20,6 +21,7 @@ type section struct {
 // sections lists the parts of REPORT.md, in its order.
 func sections() []section {
 	return []section{
+		{"verdicts", view.verdicts},
 		{"summary", view.summary},
 		{"conditions", view.conditions},
 		{"cost", view.cost},
@@ -53,15 +55,20 @@ func (t Titled) Markdown() string {
 	if t.Title != "" {
 		fmt.Fprintf(&b, "### %s\n\n", t.Title)
 	}
-	b.WriteString(t.Table.Markdown())
-	for _, note := range t.Notes {
-		fmt.Fprintf(&b, "\n%s\n", note)
+	if !t.Table.Empty() {
+		b.WriteString(t.Table.Markdown() + "\n")
 	}
-	return b.String()
+	for _, note := range t.Notes {
+		fmt.Fprintf(&b, "%s\n\n", note)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Text writes the table for a terminal.
 func (t Titled) Text() string {
+	if t.Table.Empty() {
+		return t.Title + "\n" + strings.Join(append(t.Notes, ""), "\n")
+	}
 	return t.Title + "\n" + t.Table.Text() + strings.Join(append(t.Notes, ""), "\n")
 }
 
@@ -152,13 +159,13 @@ func blocks(g *cells.Group) string { return fmt.Sprint(len(g.OK)) }
 // ranked is a table's rows in order, with what may be said about the order.
 type ranked struct {
 	groups  []*cells.Group          // best first; those without a figure come last, in chart order
-	letters map[*cells.Group]string // nil: too few blocks for a verdict
-	need    int                     // blocks that a verdict needs
+	letters map[*cells.Group]string // nil: no verdict
+	why     string                  // there is none
 }
 
 func inRank(groups []*cells.Group, m cells.Metric) ranked {
 	ranking, part := cells.Rank(groups, m)
-	out := ranked{need: ranking.Need}
+	out := ranked{why: cells.NoVerdict(part, ranking)}
 	if ranking.Letters != nil {
 		out.letters = map[*cells.Group]string{}
 	}
@@ -179,8 +186,7 @@ func inRank(groups []*cells.Group, m cells.Metric) ranked {
 // note explains the letters of a table, or their absence.
 func (r ranked) note(m cells.Metric) string {
 	if r.letters == nil {
-		return fmt.Sprintf("Sorted by %s, which is no ranking: a verdict on who differs needs %d blocks.",
-			m.Name, r.need)
+		return fmt.Sprintf("Sorted by %s, which is no ranking (%s).", m.Name, cmp.Or(r.why, "nobody to compare with"))
 	}
 	return fmt.Sprintf("Models that share a letter were not shown to differ in %s (exact signed-rank test "+
 		"inside blocks, Holm over all pairs, and a practical margin).", m.Name)

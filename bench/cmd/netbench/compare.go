@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,19 +16,37 @@ import (
 )
 
 func (a *app) compareCommand() *cobra.Command {
-	var force bool
+	var force, verdicts, ratios bool
 	cmd := &cobra.Command{
 		Use:   "compare A B",
 		Short: "Compare two runs cell by cell: B over A",
 		Long: "Compare prints, for every cell that both runs have, the ratio of B to A with its interval. Two\n" +
 			"runs are never of the same minute: the machine's own drift is in the absolute figures. The column\n" +
 			"NORM, server CPU over generator CPU, is the one that drift leaves alone. ~ marks ratios whose\n" +
-			"interval holds 1.",
-		Example: "  netbench compare results/runs/before results/runs/after",
-		Args:    cobra.ExactArgs(2),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.compare(args[0], args[1], force) },
+			"interval holds 1. Runs of two machines are refused; --ratios shows what they may be asked: each\n" +
+			"run's ratios to its own baseline, apart.\n\n" +
+			"--verdicts holds the verdicts of two runs against each other. Exit code 1: some pair of models was\n" +
+			"called different in both, and each time the other way round. 3: they share no verdict.",
+		Example: `  netbench compare results/runs/before results/runs/after
+  netbench compare --verdicts results/reference results/runs/again`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			runA, runB, err := a.openRuns(args[0], args[1])
+			switch {
+			case err != nil:
+				return err
+			case verdicts:
+				return a.compareVerdicts(runA, runB)
+			case ratios:
+				return a.compareRatios(runA, runB)
+			}
+			return a.compare(runA, runB, force)
+		},
 	}
+	cmd.Flags().BoolVar(&verdicts, "verdicts", false, "do the verdicts of the two runs contradict each other?")
+	cmd.Flags().BoolVar(&ratios, "ratios", false, "each run's ratios to its own baseline, apart")
 	cmd.Flags().BoolVar(&force, "force", false, "even if the runs are of different machines")
+	cmd.MarkFlagsMutuallyExclusive("verdicts", "ratios", "force")
 	return cmd
 }
 
@@ -35,19 +55,19 @@ func comparedMetrics() []cells.Metric {
 	return []cells.Metric{cells.Norm(), cells.ServerCPU(), cells.Throughput(), cells.Response(0.99), cells.Syscalls()}
 }
 
-func (a *app) compare(dirA, dirB string, force bool) error {
-	runA, err := a.openRun(dirA)
-	if err != nil {
-		return err
+func (a *app) openRuns(dirA, dirB string) (runA, runB *record.Run, err error) {
+	if runA, err = a.openRun(dirA); err != nil {
+		return nil, nil, err
 	}
-	runB, err := a.openRun(dirB)
-	if err != nil {
-		return err
-	}
+	runB, err = a.openRun(dirB)
+	return runA, runB, err
+}
+
+func (a *app) compare(runA, runB *record.Run, force bool) error {
 	if differ := machines(runA.Env, runB.Env); len(differ) > 0 {
 		if !force {
 			return fmt.Errorf("the runs are of different machines (%s): their figures do not compare; "+
-				"compare each with its own baseline, or say --force", strings.Join(differ, "; "))
+				"--ratios compares each with its own baseline; --force mixes them", strings.Join(differ, "; "))
 		}
 		a.say("warning: different machines: %s", strings.Join(differ, "; "))
 	}
@@ -75,7 +95,7 @@ func (a *app) compare(dirA, dirB string, force bool) error {
 		return fmt.Errorf("print comparison: %w", err)
 	}
 	if common == 0 {
-		return &exitError{exitUnavailable, fmt.Errorf("%s and %s have no measured cell in common", dirA, dirB)}
+		return &exitError{exitUnavailable, fmt.Errorf("%s and %s have no measured cell in common", runA.Dir, runB.Dir)}
 	}
 	return nil
 }
@@ -99,12 +119,21 @@ func ratioText(a, b *cells.Group, m cells.Metric) string {
 	return text
 }
 
-// machines says in which respects two runs are not of one machine.
+// machines says in which respects two runs are not of one machine. Runs from before machines had
+// an identity are told apart by the rest.
 func machines(a, b record.Env) []string {
 	var out []string
-	for _, c := range [][3]string{{"host", a.Host, b.Host}, {"kernel", a.Kernel, b.Kernel}, {"CPU", a.CPU, b.CPU}} {
-		if c[1] != c[2] {
-			out = append(out, fmt.Sprintf("%s %q and %q", c[0], c[1], c[2]))
+	differ := func(what, a, b string) {
+		if a != b {
+			out = append(out, fmt.Sprintf("%s %q and %q", what, a, b))
+		}
+	}
+	differ("host", a.Host, b.Host)
+	differ("kernel", a.Kernel, b.Kernel)
+	differ("CPU", a.CPU, b.CPU)
+	if a.Identity != nil && b.Identity != nil {
+		for _, key := range slices.Sorted(maps.Keys(a.Identity)) {
+			differ(key, a.Identity[key], b.Identity[key])
 		}
 	}
 	return out

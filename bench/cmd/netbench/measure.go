@@ -12,13 +12,15 @@ import (
 	"iomodels/bench/experiment"
 	"iomodels/bench/proc"
 	"iomodels/bench/record"
+	"iomodels/bench/stats/cells"
 )
 
 // finishPatience is how long a cell under way may take to finish after the first Ctrl-C; then
 // it is given up, like after a second one.
 const finishPatience = 4 * time.Second
 
-// measure makes the visits that are left, and stops in good order when it is told to.
+// measure makes the headlines and then the visits that are left, and stops in good order when
+// it is told to.
 func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error) {
 	ctx, stop, release := a.obeySignals(ctx)
 	defer release()
@@ -28,9 +30,18 @@ func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error
 		Netserve: s.programs.Netserve, Netload: s.programs.Netload, Place: s.place,
 		Machine: proc.NewMachineReader(), CountSyscalls: s.counting == nil, Seed: s.env.Seed,
 	}
+	campaign := &experiment.Campaign{
+		Measure: rig.Turns, Save: s.save, Progress: view.show, Stop: stop,
+		Note: func(format string, args ...any) {
+			if !a.quiet {
+				view.line(fmt.Sprintf(format, args...))
+			}
+		},
+		Unable: experiment.Preflight(s.env.Models, limits(s.env)), Env: s.env, Budget: s.matrix.Budget,
+	}
 	runner := &experiment.Runner{
 		Measure:   rig.Measure,
-		Save:      s.save,
+		Save:      func(rec record.Record) error { return s.save(rec) },
 		Unable:    experiment.Preflight(s.env.Models, limits(s.env)),
 		Disturbed: experiment.Disturbed,
 		Progress:  view.show,
@@ -38,17 +49,24 @@ func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error
 		Stop:      stop,
 	}
 	if s.old != nil {
-		runner.Done = s.old.Records
+		runner.Done, campaign.Done = s.old.Records, s.old.Records
 	}
 	a.announce(s, runner.Outstanding(s.matrix))
-	return runner.Run(ctx, s.matrix)
+	result, err := campaign.Run(ctx, s.matrix)
+	if err != nil {
+		return result, err
+	}
+	swept, err := runner.Run(ctx, s.matrix) // at once at its end, if the user has stopped the campaign
+	return result.Plus(swept), err
 }
 
-func (s *session) save(rec record.Record) error {
+func (s *session) save(recs ...record.Record) error {
 	if s.stain != "" {
-		rec.Warnings = append(rec.Warnings, s.stain)
+		for i := range recs {
+			recs[i].Warnings = append(recs[i].Warnings, s.stain)
+		}
 	}
-	return s.writer.Append(rec)
+	return s.writer.Append(recs...)
 }
 
 // obeySignals turns the first signal into a wish to stop after the cell under way, and the
@@ -93,7 +111,7 @@ func (a *app) announce(s *session, rest experiment.Rest) {
 		for _, w := range s.old.Warnings {
 			fmt.Fprintf(a.stderr, "netbench: %s\n", w)
 		}
-		a.say("resuming %s: %d cells done, %d to do", s.writer.Dir, rest.Done, len(rest.Visits))
+		a.say("resuming %s: %d cells done, %d to do", s.writer.Dir, rest.Done+s.turnsDone(), len(rest.Visits))
 	}
 	where := fmt.Sprintf("both on CPU %v", s.place.Shared)
 	if s.place.Apart() {
@@ -102,12 +120,29 @@ func (a *app) announce(s *session, rest experiment.Rest) {
 	}
 	a.say("%s: %d cells in %d blocks, about %s; %s; seed %d", s.matrix.Profile, len(rest.Visits),
 		s.matrix.Blocks(), bench.Estimate(rest.Visits).Round(time.Second), where, s.env.Seed)
+	if heads := s.matrix.Headlines(); len(heads) > 0 {
+		a.say("before them %d headlines, about %s: servers take turns, until the ratios to %s are known",
+			len(heads), s.matrix.HeadlineEstimate().Round(time.Second), s.env.Config.Baseline)
+	}
 	for _, note := range s.notes {
 		a.say("note: %s", note)
 	}
 	for _, g := range gaps(rest.Unable, skipped) {
 		a.say("skipping %d cells: %s", g.cells, g.reason)
 	}
+}
+
+// turnsDone counts what the resumed run has measured of its headlines.
+func (s *session) turnsDone() int {
+	n := 0
+	for _, steps := range s.matrix.Headlines() {
+		for _, rec := range s.old.Records {
+			if rec.Skipped == "" && bench.Condition(rec.Cell) == bench.Condition(steps[0].Cell) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // conclude writes what is derived from the records, prints the result, and chooses the exit code.
@@ -134,6 +169,7 @@ func (a *app) conclude(s *session, result experiment.Result) error {
 			measured++
 		}
 	}
+	a.say("again: netbench rerun %s", run.Dir)
 	switch {
 	case result.Left > 0:
 		a.say("interrupted with %d cells left; to finish: netbench run --resume %s", result.Left, run.Dir)
@@ -144,5 +180,5 @@ func (a *app) conclude(s *session, result experiment.Result) error {
 	case measured == 0:
 		return &exitError{exitUnavailable, fmt.Errorf("nothing of this plan can run here; the reasons are above")}
 	}
-	return nil
+	return holdLimits(cells.New(run.Env, run.Records, ""), s.limits)
 }

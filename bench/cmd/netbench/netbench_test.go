@@ -53,7 +53,7 @@ func small(root string) []string {
 }
 
 const (
-	smallCells  = 2 * 2 * 2
+	smallCells  = 2*2*2 + 2 // with a headline, on which two servers take turns
 	smallVisits = 2 * smallCells
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"iomodels/bench"
 	"iomodels/bench/record"
+	"iomodels/bench/report"
 	"iomodels/bench/stats/cells"
 )
 
@@ -26,6 +27,9 @@ func (a *app) printResult(run *record.Run) error {
 		fmt.Fprintf(a.stderr, "netbench: %s\n", w)
 	}
 	set := cells.New(run.Env, run.Records, "")
+	for _, t := range report.Verdicts(set) {
+		fmt.Fprintf(a.stdout, "%s\n", t.Text())
+	}
 	groups := set.Groups(func(record.Cell) bool { return true })
 	groups = slices.DeleteFunc(groups, func(g *cells.Group) bool { return len(g.OK) == 0 }) // reported apart
 	if len(groups) > 0 {

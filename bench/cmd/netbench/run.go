@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"iomodels/bench/experiment"
 	"iomodels/bench/proc"
 	"iomodels/bench/record"
+	"iomodels/bench/stats/cells"
 )
 
 // runOptions are the flags of netbench run.
@@ -21,6 +23,9 @@ type runOptions struct {
 	profile              string
 	models, workloads    []string
 	out, resume          string
+	baseline             string
+	budget               time.Duration
+	failIf               []string
 	seed                 uint64
 	force, dryRun        bool
 	server, load, shared string // CPU lists
@@ -32,10 +37,14 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run a matrix of servers and loads",
 		Long: "Run measures every model of a profile under every load, in blocks of random order, each cell with\n" +
-			"fresh processes. Every finished cell is on the disk at once, and --resume completes a run that\n" +
-			"was interrupted in any way.\n\nProfiles:\n" + profileList(),
+			"fresh processes. On its headlines servers take turns in short slices, and blocks are added until\n" +
+			"their ratios are known well enough for a verdict; all other cells get intervals without one.\n" +
+			"Every finished cell is on the disk at once, and --resume completes a run that was interrupted in\n" +
+			"any way.\n\nProfiles:\n" + profileList(),
 		Example: `  netbench run --profile quick
-  netbench run --models reactor,gnet --workloads closed,open --dry-run`,
+  netbench run --profile verdicts --models reactor,gnet --baseline gnet
+  netbench run --models reactor,gnet --workloads closed,open --dry-run
+  netbench run --profile quick --models reactor --fail-if 'p99>10ms' --fail-if 'errors>0'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), opt) },
 	}
@@ -43,6 +52,9 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVar(&opt.profile, "profile", "default", "`name` of the matrix")
 	f.StringSliceVar(&opt.models, "models", nil, "only these `models`, separated by commas")
 	f.StringSliceVar(&opt.workloads, "workloads", nil, "only these `workloads`, as --dry-run names them")
+	f.StringVar(&opt.baseline, "baseline", cells.Baseline, "`model` that ratios refer to, and that gets a twin")
+	f.DurationVar(&opt.budget, "budget", 0, "`time` for the headlines together (default: that of the profile)")
+	f.StringArrayVar(&opt.failIf, "fail-if", nil, "exit code 1 if a `limit` is passed, as in 'p99>10ms'")
 	f.StringVar(&opt.out, "out", "results/runs", "`folder` in which the run gets one of its own")
 	f.Uint64Var(&opt.seed, "seed", 0, "of order and arrivals; 0: a new one, which is recorded")
 	f.StringVar(&opt.resume, "resume", "", "finish the run in this `folder`; what is there is kept")
@@ -51,7 +63,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVar(&opt.server, "server-cpus", "", "`CPUs` of the server when split, as in 0,2-3 (default: chosen)")
 	f.StringVar(&opt.load, "load-cpus", "", "`CPUs` of the generator when split")
 	f.StringVar(&opt.shared, "shared-cpus", "", "`CPUs` of both when sharing")
-	for _, name := range []string{"profile", "models", "workloads", "seed", "out"} {
+	for _, name := range []string{"profile", "models", "workloads", "baseline", "budget", "seed", "out"} {
 		cmd.MarkFlagsMutuallyExclusive("resume", name) // a resumed run keeps its own
 	}
 	return cmd
@@ -66,10 +78,15 @@ func profileList() string {
 }
 
 func (a *app) run(ctx context.Context, opt runOptions) error {
+	limits, err := parseLimits(opt.failIf)
+	if err != nil {
+		return err
+	}
 	session, err := a.prepare(ctx, opt)
 	if err != nil {
 		return err
 	}
+	session.limits = limits
 	if opt.dryRun {
 		return a.printPlan(session)
 	}
@@ -94,6 +111,7 @@ type session struct {
 	notes    []string       // what the user should know before the run
 	old      *record.Run    // the run that is resumed; nil: a new one
 	writer   *record.Writer // of the run
+	limits   []cells.Limit  // whose passing fails the run
 	stain    string         // what every further record must say, after --force
 }
 
@@ -133,6 +151,7 @@ func (a *app) prepare(ctx context.Context, opt runOptions) (*session, error) {
 func (opt *runOptions) adopt(env record.Env) {
 	opt.profile, opt.seed = env.Profile, env.Seed
 	opt.models, opt.workloads = env.Config.Models, env.Config.Workloads
+	opt.baseline, opt.budget = env.Config.Baseline, time.Duration(env.Config.BudgetS*float64(time.Second))
 	for _, c := range []struct {
 		into *string
 		cpus []int
@@ -197,12 +216,22 @@ func (s *session) plan(opt runOptions) error {
 		s.matrix = s.matrix.OnOneCPU()
 		s.notes = append(s.notes, "only one CPU may be used: server and generator share it in every cell")
 	}
+	opt.baseline = cmp.Or(opt.baseline, cells.Baseline) // runs of before have none
+	if opt.baseline != cells.Baseline {
+		if err := bench.CheckNames("model", []string{opt.baseline}, full.Models()); err != nil {
+			return err
+		}
+	}
+	s.matrix = s.matrix.WithTwins(opt.baseline)
+	if opt.budget > 0 {
+		s.matrix.Budget = opt.budget
+	}
 	s.env.Seed = opt.seed
 	if s.env.Seed == 0 {
 		s.env.Seed = uint64(s.env.Started.UnixNano())
 	}
 	s.env.Config = record.Config{
-		Models: opt.models, Workloads: opt.workloads,
+		Models: opt.models, Workloads: opt.workloads, Baseline: opt.baseline, BudgetS: s.matrix.Budget.Seconds(),
 		ServerCPUs: s.place.Server, LoadCPUs: s.place.Load, SharedCPUs: s.place.Shared,
 	}
 	s.matrix.Describe(&s.env)
