@@ -19,6 +19,7 @@ import (
 
 // The marks of the client, in the order in which they come.
 const (
+	MarkConnect  = "connect"  // a first connection is opened, and a first request sent on it
 	MarkSend     = "send"     // a quiet request is about to be written: the server waits for nothing else
 	MarkBurst    = "burst"    // so are all requests of the burst, each on a connection of its own
 	MarkAnswered = "answered" // the last byte of the answer, or of all answers, has arrived
@@ -34,6 +35,11 @@ type Plan struct {
 	Env     []string // besides this process's own
 	Quiet   int      // single requests, one after another, each in silence
 	Burst   int      // connections that send at the same time, once; 0: no burst
+	// Full: record also what the program says of itself, if it is built with -tags probe, and the
+	// lines of code behind each call. Refused ptrace is then no error: see Header.Missing.
+	Full bool
+
+	traced func(argv, env []string, streams [3]*os.File) (process, error) // nil: Start
 }
 
 // EchoSize is the length of an echo message, in bytes.
@@ -48,33 +54,68 @@ const (
 )
 
 // Capture starts the program traced, loads it as planned, and stops it. The error is ErrRefused
-// where the machine forbids tracing.
+// where the machine forbids tracing, unless the plan is for a full capture.
 func Capture(ctx context.Context, plan Plan) (*Trace, error) {
-	s, err := startServer(plan)
+	t := &Trace{Header: Header{
+		Version: Version, Clock: Clock, Model: plan.Model, Proto: plan.Proto, Burst: plan.Burst,
+		Kernel: kernel(), Go: runtime.Version(), Time: time.Now().UTC().Format(time.RFC3339),
+	}}
+	if !plan.Full {
+		if err := capture(ctx, plan, t); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	dir, err := os.MkdirTemp("", "traced-")
+	if err != nil {
+		return nil, fmt.Errorf("make room for the execution trace: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	plan.Env = append(plan.Env, probeDir+"="+dir)
+	err = capture(ctx, plan, t)
+	if errors.Is(err, ErrRefused) {
+		t.miss(Syscall, err.Error())
+		plan.traced = startPlain
+		err = capture(ctx, plan, t)
+	}
+	if err == nil {
+		err = t.join(dir, plan.Program)
+	}
 	if err != nil {
 		return nil, err
+	}
+	return t, nil
+}
+
+// miss notes why a layer is not there.
+func (t *Trace) miss(l Layer, why string) {
+	if t.Header.Missing == nil {
+		t.Header.Missing = map[Layer]string{}
+	}
+	t.Header.Missing[l] = why
+}
+
+// capture fills t with the events of the tracer and of the client.
+func capture(ctx context.Context, plan Plan, t *Trace) error {
+	s, err := startServer(plan)
+	if err != nil {
+		return err
 	}
 	defer s.stderr.Close()
 	kill := context.AfterFunc(ctx, func() { _ = s.Signal(unix.SIGKILL) })
 	defer kill()
-	begin := time.Now()
 	err = s.load(plan)
 	stopErr := s.stop()
 	switch {
 	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	case err != nil:
-		return nil, fmt.Errorf("trace %s, %s: %w: %s", plan.Model, plan.Proto, err, s.words())
+		return fmt.Errorf("trace %s, %s: %w: %s", plan.Model, plan.Proto, err, s.words())
 	case stopErr != nil:
-		return nil, fmt.Errorf("trace %s, %s: %w: %s", plan.Model, plan.Proto, stopErr, s.words())
+		return fmt.Errorf("trace %s, %s: %w: %s", plan.Model, plan.Proto, stopErr, s.words())
 	}
-	return &Trace{
-		Header: Header{
-			Version: Version, Clock: Clock, Model: plan.Model, Proto: plan.Proto, Burst: plan.Burst,
-			Kernel: kernel(), Go: runtime.Version(), Time: begin.UTC().Format(time.RFC3339),
-		},
-		Events: s.Events(),
-	}, nil
+	t.Events = s.Events()
+	return nil
 }
 
 func kernel() string {
@@ -85,9 +126,9 @@ func kernel() string {
 	return unix.ByteSliceToString(name.Release[:])
 }
 
-// server is a traced server that accepts connections.
+// server is a watched server that accepts connections.
 type server struct {
-	*Tracer
+	process
 	addr   string
 	stderr *os.File
 }
@@ -111,14 +152,20 @@ func startServer(plan Plan) (*server, error) {
 	argv := append([]string{
 		plan.Program, "--model", plan.Model, "--proto", plan.Proto, "--addr", "127.0.0.1:0",
 	}, plan.Args...)
-	tracer, err := Start(argv, append(os.Environ(), plan.Env...), [3]*os.File{null, inherited, stderr})
+	begin := plan.traced
+	if begin == nil {
+		begin = func(argv, env []string, streams [3]*os.File) (process, error) {
+			return start(&Tracer{stacks: plan.Full}, argv, env, streams)
+		}
+	}
+	watched, err := begin(argv, append(os.Environ(), plan.Env...), [3]*os.File{null, inherited, stderr})
 	inherited.Close() // or its end would not be seen
 	if err != nil {
 		stdout.Close()
 		stderr.Close()
 		return nil, err
 	}
-	s := &server{Tracer: tracer, stderr: stderr}
+	s := &server{process: watched, stderr: stderr}
 	_ = stdout.SetReadDeadline(time.Now().Add(readyWithin))
 	if s.addr, err = readReady(stdout); err != nil {
 		_ = s.stop()
@@ -153,7 +200,8 @@ func readReady(stdout io.Reader) (string, error) {
 
 // stop ends the server as any other, and by force if that takes too long.
 func (s *server) stop() error {
-	if err := s.Signal(unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err := s.Signal(unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) &&
+		!errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
@@ -177,11 +225,15 @@ func (s *server) words() string {
 
 // load plays the requests and sets the marks.
 func (s *server) load(plan Plan) error {
+	s.Mark(MarkConnect, 0)
 	c, err := dial(s.addr, plan.Proto)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	s.Mark(MarkAnswered, 0)
+	s.rest()
+	s.Mark(MarkQuiet, 0)
 	for range plan.Quiet {
 		s.rest()
 		if err := s.ask(MarkSend, c); err != nil {
@@ -204,7 +256,7 @@ func (s *server) load(plan Plan) error {
 
 // ask sends one request on each connection and waits for all answers.
 func (s *server) ask(mark string, clients ...*client) error {
-	s.Mark(mark)
+	s.Mark(mark, len(clients[0].request))
 	for _, c := range clients {
 		if err := c.send(); err != nil {
 			return err
@@ -215,9 +267,9 @@ func (s *server) ask(mark string, clients ...*client) error {
 			return err
 		}
 	}
-	s.Mark(MarkAnswered)
+	s.Mark(MarkAnswered, 0)
 	s.rest()
-	s.Mark(MarkQuiet)
+	s.Mark(MarkQuiet, 0)
 	return nil
 }
 

@@ -190,6 +190,9 @@ func fold(steps []Step) Sequence {
 	return kept
 }
 
+// Noise returns a question: is this system call the Go runtime's own, and no part of the model?
+func (t *Trace) Noise() func(Event) bool { return newNoise(t.Events).is }
+
 // noise knows what the Go runtime does for itself. It keeps an epoll instance of its own in every
 // process, for timers, and wakes itself by an eventfd; in a server that waits in epoll by itself
 // that is no part of the model. Where the runtime's instance is what connections wait in, it is.

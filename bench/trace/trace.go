@@ -9,7 +9,19 @@
 // A child that asks to be traced needs neither root nor another program. The kernel stops each of
 // its threads at the entry and at the exit of each system call, and PTRACE_GET_SYSCALL_INFO says
 // which. New threads and processes are followed. Where ptrace is forbidden, as in some containers,
-// Start returns ErrRefused; there is no second-best guess.
+// Start returns ErrRefused, and a conformance check has nothing to check.
+//
+// # The three witnesses
+//
+// With Plan.Full the program, built with -tags probe, watches itself as well, and a trace joins what
+// three witnesses saw, by time and by the kernel's thread id:
+//
+//	syscall  ptrace                   every call of every thread, and the lines of code that made it
+//	go       the execution trace      goroutines that park, are woken, and run, and on which thread
+//	probe    notes in the models      ready, submit, complete, a handler begins and ends, whose a buffer is
+//
+// Where ptrace is refused the other two are left. The header then says so (Missing), and the calls in
+// the file are those of which the Go scheduler was told: raw ones, such as a reactor's, are not there.
 //
 // # The format
 //
@@ -20,10 +32,12 @@
 //
 //	syscall  enter, exit        the tracer, of any program
 //	client   mark               the load: when a request was sent, and when its answer was complete
-//	go       park, wake, ...    for the Go execution trace: goroutine G on thread TID
-//	probe    ready, submit, ... for probes in a model: Name is the step, On the connection
+//	go       park, wake, run    the execution trace: goroutine G on thread TID
+//	         call, return       and, without ptrace, the calls that the scheduler was told of
+//	probe    ready, submit, ... the model: On is the connection, Ret the number, Name what
+//	kernel   any                kernel tracepoints, where root has recorded them
 //
-// This package writes the first two. Unknown layers are kept by Read and left out of Sequences.
+// Sequences look at the first two. Unknown layers are kept by Read.
 //
 // # What a trace is not
 //
@@ -57,22 +71,50 @@ type Header struct {
 	Kernel  string `json:"kernel"`
 	Go      string `json:"go"`
 	Time    string `json:"time"` // of day, RFC 3339, when the capture began
+
+	// Missing says of each layer that is not there why it is not.
+	Missing map[Layer]string `json:"missing,omitempty"`
+	// Goroutines names the function that each began with.
+	Goroutines map[uint64]string `json:"goroutines,omitempty"`
+	// Frames are the lines of code that events refer to.
+	Frames []Frame `json:"frames,omitempty"`
+	// Cut: events outside of what a picture shows have been left out.
+	Cut bool `json:"cut,omitempty"`
+}
+
+// Frame is a line of code that has called something.
+type Frame struct {
+	Func string `json:"func"` // with its package's path
+	File string `json:"file"` // in this module: from its root
+	Line int    `json:"line"`
+	Text string `json:"text,omitempty"` // the line itself, as it was then, if it was found
 }
 
 // Layer says who saw an event.
 type Layer string
 
-// The layers that this package writes.
+// The layers.
 const (
 	Syscall Layer = "syscall"
 	Client  Layer = "client"
+	Go      Layer = "go"
+	Probe   Layer = "probe"
+	Kernel  Layer = "kernel"
 )
 
-// Verbs of the layers above.
+// Verbs of the layers above. Those of a probe are the steps of package servers/probe.
 const (
 	Enter = "enter" // a thread asks the kernel: Name, On, With, Args
 	Exit  = "exit"  // and has its answer: the same, and Ret or Err
-	Mark  = "mark"  // Name is one of the marks
+	Mark  = "mark"  // Name is one of the marks, Ret the bytes of a request
+
+	Park   = "park"   // goroutine G waits: Name is for what
+	Wake   = "wake"   // G can run again: With is the goroutine that saw to it, if one did
+	Run    = "run"    // G runs on thread TID
+	Yield  = "yield"  // G stands in line again: Name is why
+	Gone   = "gone"   // G has ended
+	Call   = "call"   // G enters a call that may wait: Name is which
+	Return = "return" // and is back
 )
 
 // Event is one line.
@@ -89,6 +131,10 @@ type Event struct {
 	Args  []int64 `json:"args,omitempty"`
 	Ret   int64   `json:"ret,omitempty"`
 	Err   string  `json:"err,omitempty"` // EAGAIN and the like; Ret is then 0
+	// Stack are the lines of code that led here, innermost first, as places in Header.Frames.
+	Stack []int `json:"stack,omitempty"`
+
+	pcs []uint64 // the same, as the tracer saw it
 }
 
 // Trace is a capture.

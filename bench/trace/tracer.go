@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -19,18 +18,20 @@ var ErrRefused = errors.New("ptrace is refused here")
 
 // Tracer runs a program and records its system calls. Any goroutine may use it.
 type Tracer struct {
-	pid   int
-	ended chan struct{} // closed when no traced process is left
-	exit  unix.WaitStatus
-
-	mu     sync.Mutex
-	events []Event
-	moved  time.Time // when the last call that is not the runtime's own came back
+	journal
+	pid    int
+	ended  chan struct{} // closed when no traced process is left
+	exit   unix.WaitStatus
+	stacks bool // record also the lines of code that make a call
 }
 
 // Start runs argv[0] traced, with the environment env and the standard streams given.
 func Start(argv, env []string, streams [3]*os.File) (*Tracer, error) {
-	t := &Tracer{ended: make(chan struct{}), moved: time.Now()}
+	return start(&Tracer{}, argv, env, streams)
+}
+
+func start(t *Tracer, argv, env []string, streams [3]*os.File) (*Tracer, error) {
+	t.ended, t.moved = make(chan struct{}), time.Now()
 	started := make(chan error)
 	go t.run(argv, env, streams, started)
 	if err := <-started; err != nil {
@@ -52,36 +53,6 @@ func (t *Tracer) Ended() <-chan struct{} { return t.ended }
 
 // Exit returns how the program ended; call it after Ended.
 func (t *Tracer) Exit() unix.WaitStatus { return t.exit }
-
-// Mark records a moment of the client's.
-func (t *Tracer) Mark(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.events = append(t.events, Event{At: now(), Layer: Client, Verb: Mark, Name: name})
-}
-
-// Events returns what has been recorded so far.
-func (t *Tracer) Events() []Event {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return append([]Event(nil), t.events...)
-}
-
-// Moved returns when a call that is not the runtime's own last came back.
-func (t *Tracer) Moved() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.moved
-}
-
-// now is the clock of all events.
-func now() int64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		panic(err) // it cannot fail for this clock
-	}
-	return ts.Nano()
-}
 
 // tracing is the state of the thread that traces. Tracees belong to a thread, not to a process:
 // no other may start, stop or question them.
@@ -222,6 +193,9 @@ func (g *tracing) atCall(tid int, th *thread) {
 			e.Args[0] = int64(int32(e.Args[0]))
 		}
 		g.resources.enter(&e, c)
+		if g.stacks && c.about != nothing {
+			e.pcs = stackOf(th.pid, tid)
+		}
 		th.running, th.inCall = e, true
 		g.record(e)
 	case info.op == infoExit && th.inCall:
@@ -233,18 +207,8 @@ func (g *tracing) atCall(tid int, th *thread) {
 			e.Ret = ret
 			g.resources.exit(&e)
 		}
-		e.Args = nil
+		e.Args, e.pcs = nil, nil
 		g.record(e)
-	}
-}
-
-func (g *tracing) record(e Event) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	e.At = now() // under the lock: the client's marks must stand in the order of their times, too
-	g.events = append(g.events, e)
-	if e.Verb == Exit && e.On != "" {
-		g.moved = time.Now()
 	}
 }
 
