@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"servers/reactor":     append([]string{"servers/reactor"}, modelParts...),
 	"servers/proactor":    append([]string{"servers/reactor", "servers/proactor"}, modelParts...),
 	"servers/libgnet":     append([]string{"servers/libgnet"}, modelParts...),
-	"servers/libnetpoll":  modelParts,
+	"servers/libnetpoll":  append([]string{"servers/libnetpoll"}, modelParts...),
 	"servers/libfasthttp": modelParts,
 	"servers/nethttp":     modelParts,
 	"servers/all":         {"servers"},

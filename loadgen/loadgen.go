@@ -21,7 +21,7 @@ import "time"
 // field but Addr is a useful default: see WithDefaults.
 type Plan struct {
 	Addr   string `json:"addr"`           // HOST:PORT of the server
-	Proto  string `json:"proto"`          // echo or http
+	Proto  string `json:"proto"`          // echo, http or frame
 	Path   string `json:"path,omitempty"` // HTTP request target; empty: /
 	Mix    string `json:"mix,omitempty"`  // or several, with weights: /:99,/delay/5:1
 	Conns  int    `json:"conns"`          // active connections, over all loops

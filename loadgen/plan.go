@@ -11,6 +11,7 @@ import (
 
 	"iomodels/loadgen/engine"
 	"iomodels/loadgen/pace"
+	"iomodels/loadgen/wire"
 )
 
 // The ways requests become due, and the ways a due request finds its connection.
@@ -121,9 +122,9 @@ func (p Plan) check() error {
 	switch {
 	case p.Addr == "":
 		return errors.New("--addr is missing: want HOST:PORT of the server")
-	case p.Proto != "echo" && p.Proto != "http":
-		return fmt.Errorf("--proto is %q: want echo or http", p.Proto)
-	case p.Proto == "echo" && p.Path+p.Mix != "":
+	case !slices.Contains(wire.Protos(), p.Proto):
+		return fmt.Errorf("--proto is %q: want one of: %s", p.Proto, strings.Join(wire.Protos(), ", "))
+	case p.Proto != "http" && p.Path+p.Mix != "":
 		return errors.New("--path and --mix need --proto http")
 	case p.Path != "" && p.Mix != "":
 		return errors.New("--path and --mix exclude each other")

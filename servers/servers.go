@@ -33,11 +33,35 @@ const (
 	Library  Family = "library"  // what people would pick instead, on its own terms
 )
 
+// Notify is how whoever waits for a result learns of it.
+type Notify string
+
+// The ways to be told.
+const (
+	ReturnValue Notify = "return value" // the call that asked comes back with it
+	Readiness   Notify = "readiness"    // told that a call would have it now
+	Completion  Notify = "completion"   // told that it is there, bytes and all
+)
+
+// Wait is what whoever asked does until then. It is another question than Notify: a caller may be
+// told by return value and not block (spin), and an event loop blocks for all its connections
+// together, which is to say for none of them.
+type Wait string
+
+// The ways to wait for the network.
+const (
+	Blocks Wait = "blocks"  // nothing, on a thread or goroutine of its own
+	Polls  Wait = "polls"   // asks again and again
+	GoesOn Wait = "goes on" // the work of others
+)
+
 // Model is one way to serve connections.
 type Model struct {
 	Name      string   // as in --model: lower case, unique
 	Summary   string   // one line for --list
 	Family    Family   // who waits, and how
+	Notify    Notify   // how the result of an I/O call is announced
+	Wait      Wait     // what a connection's code does meanwhile
 	Protocols []string // names this model serves; nil means every protocol of package proto
 	Card      Card     // what a reader must know before comparing this model with another
 	// VariantOf names the model that this one varies to teach one idea; "": it stands for

@@ -18,24 +18,30 @@ const (
 // its own. A message is the next size bytes of it, so a pipeline of them is one piece too.
 type echo struct {
 	stream []byte // the pattern, and the first piece bytes of it again
+	period int    // length of the pattern
+	step   int    // connections begin at multiples of it
 	piece  int
 	size   int64
 }
 
 func newEcho(spec Spec) *echo {
-	size := int64(spec.Size)
-	piece := int(min(max(size*int64(max(spec.Pipeline, 1)), minPiece), maxPiece))
-	stream := make([]byte, period+piece)
-	copy(stream, noise(period))
-	for i := period; i < len(stream); i += period {
-		copy(stream[i:], stream[:period])
+	e := newStream(noise(period), spec.Size, spec.Pipeline, 1)
+	return &e
+}
+
+// newStream makes a dialog about messages of size bytes out of a pattern.
+func newStream(pattern []byte, size, pipeline, step int) echo {
+	piece := int(min(max(int64(size)*int64(max(pipeline, 1)), minPiece), maxPiece))
+	stream := make([]byte, len(pattern)+piece)
+	for i := 0; i < len(stream); i += len(pattern) {
+		copy(stream[i:], pattern)
 	}
-	return &echo{stream: stream, piece: piece, size: size}
+	return echo{stream: stream, period: len(pattern), step: step, piece: piece, size: int64(size)}
 }
 
 // Start gives each connection a place of its own; the factor spreads neighbours.
 func (e *echo) Start(s *State, id uint32) {
-	at := uint32(uint64(id) * 40503 % period)
+	at := uint32(uint64(id) * 40503 % uint64(e.period/e.step) * uint64(e.step))
 	*s = State{outAt: at, inAt: at}
 }
 
@@ -45,7 +51,7 @@ func (e *echo) Out(s *State, _ uint8, n int) []byte {
 }
 
 func (e *echo) Wrote(s *State, _ uint8, n int) int {
-	s.outAt = ahead(s.outAt, n)
+	s.outAt = e.ahead(s.outAt, n)
 	s.written += int64(n)
 	if s.written < e.size {
 		return 0
@@ -61,7 +67,7 @@ func (e *echo) Feed(s *State, _ uint8, in []byte) (int, Outcome) {
 		s.lost = true
 		return n, WrongBody
 	}
-	s.inAt = ahead(s.inAt, n)
+	s.inAt = e.ahead(s.inAt, n)
 	if s.got += int64(n); s.got < e.size {
 		return n, More
 	}
@@ -79,6 +85,6 @@ func (e *echo) EOF(s *State, _ uint8) Outcome {
 func (e *echo) Stop(*State) {}
 
 // ahead moves a place n bytes on, round the pattern.
-func ahead(at uint32, n int) uint32 {
-	return uint32((uint64(at) + uint64(n)) % period)
+func (e *echo) ahead(at uint32, n int) uint32 {
+	return uint32((uint64(at) + uint64(n)) % uint64(e.period))
 }

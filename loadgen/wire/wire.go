@@ -1,4 +1,4 @@
-// Package wire is the client's half of the two protocols, echo and HTTP/1.1, as byte machines:
+// Package wire is the client's half of the protocols, echo, frames and HTTP/1.1, as byte machines:
 // it says which bytes to write and judges the bytes that came back. It opens no socket and
 // reads no clock, so every case can be tested whole, byte by byte and in random cuts.
 //
@@ -56,7 +56,7 @@ func (o Outcome) String() string {
 }
 
 // Dialog is the client's half of a protocol, for all connections of one loop, which owns it.
-// kind is an index into Spec.Paths; echo has the one kind 0.
+// kind is an index into Spec.Paths; echo and frames have the one kind 0.
 type Dialog interface {
 	// Start prepares the state of a new connection. Connections with different ids write
 	// different bytes where the protocol allows it, so that bytes of another one are noticed.
@@ -81,8 +81,8 @@ type State struct {
 	got     int64  // bytes of the body, or of the chunk, that are received
 	want    int64  // bytes it has
 	body    int64  // bytes of the chunks before this one
-	outAt   uint32 // echo: place of the next byte to write in the pattern
-	inAt    uint32 // echo: place of the next byte to receive in the pattern
+	outAt   uint32 // echo, frame: place of the next byte to write in the pattern
+	inAt    uint32 // echo, frame: place of the next byte to receive in the pattern
 	carry   int32  // http: the buffer that holds half a head, plus one; 0: none
 	lines   int32  // http: bytes of the trailer section so far
 	phase   phase
@@ -104,12 +104,15 @@ func (s *State) Idle() bool {
 
 // Spec says what is spoken.
 type Spec struct {
-	Proto    string   // "echo" or "http"
+	Proto    string   // one of Protos
 	Host     string   // HTTP: value of the Host field
 	Paths    []string // HTTP: request targets, one kind of request each
-	Size     int      // bytes per echo message, or per body of POST /echo
+	Size     int      // bytes per echo message, per payload of a frame, or per body of POST /echo
 	Pipeline int      // requests in flight per connection: so many lie ready in one piece
 }
+
+// Protos lists the protocols.
+func Protos() []string { return []string{"echo", "http", "frame"} }
 
 // New returns a Dialog for one loop.
 func New(spec Spec) (Dialog, error) {
@@ -121,8 +124,10 @@ func New(spec Spec) (Dialog, error) {
 		return newEcho(spec), nil
 	case "http":
 		return newHTTP(spec)
+	case "frame":
+		return newFrame(spec)
 	}
-	return nil, fmt.Errorf("protocol %q: want echo or http", spec.Proto)
+	return nil, fmt.Errorf("protocol %q: want one of %s", spec.Proto, strings.Join(Protos(), ", "))
 }
 
 // noise returns n repeatable bytes that no two places have in common.

@@ -159,6 +159,8 @@ func TestWritesAreTheSameInAnyPieces(t *testing.T) {
 	for _, spec := range []Spec{
 		{Proto: "echo", Size: 10, Pipeline: 8},
 		{Proto: "echo", Size: 100_000, Pipeline: 1},
+		{Proto: "frame", Size: 10, Pipeline: 8},
+		{Proto: "frame", Size: 600_000, Pipeline: 8},
 		{Proto: "http", Host: "h", Paths: []string{"/"}, Pipeline: 8},
 		{Proto: "http", Host: "h", Paths: []string{"/echo"}, Size: 100, Pipeline: 8},
 	} {
@@ -179,6 +181,8 @@ func TestNewRefusesNonsense(t *testing.T) {
 	for name, spec := range map[string]Spec{
 		"protocol":     {Proto: "gopher"},
 		"size":         {Proto: "echo"},
+		"no payload":   {Proto: "frame"},
+		"frame size":   {Proto: "frame", Size: 1 << 30},
 		"no slash":     {Proto: "http", Paths: []string{"index"}},
 		"space":        {Proto: "http", Paths: []string{"/a b"}},
 		"line feed":    {Proto: "http", Paths: []string{"/a\r\nX: y"}},
@@ -197,8 +201,9 @@ func TestNothingIsAllocatedPerReply(t *testing.T) {
 		spec  Spec
 		reply string // empty: what was written
 	}{
-		"http": {Spec{Proto: "http", Host: "h"}, ok + "Content-Length: 13\r\n\r\n" + hello},
-		"echo": {Spec{Proto: "echo", Size: 64}, ""},
+		"http":  {Spec{Proto: "http", Host: "h"}, ok + "Content-Length: 13\r\n\r\n" + hello},
+		"echo":  {Spec{Proto: "echo", Size: 64}, ""},
+		"frame": {Spec{Proto: "frame", Size: 64}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, reply := mustNew(t, c.spec), []byte(c.reply)

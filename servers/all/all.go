@@ -9,6 +9,7 @@ import (
 	"iomodels/servers/libfasthttp"
 	"iomodels/servers/libgnet"
 	"iomodels/servers/libnetpoll"
+	"iomodels/servers/libnetpoll/tuned"
 	"iomodels/servers/nethttp"
 	"iomodels/servers/prefork"
 	"iomodels/servers/proactor/emulated"
@@ -37,8 +38,10 @@ func Models() []servers.Model {
 		emulated.Model(),
 		libgnet.Model(),
 		libnetpoll.Model(),
+		tuned.Model(),
 		libfasthttp.Model(),
 		libfasthttp.TunedModel(),
 		nethttp.Model(),
+		nethttp.TunedModel(),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,8 @@ func TestModelsAreWellFormed(t *testing.T) {
 	families := map[servers.Family]bool{
 		servers.Blocking: true, servers.Reactor: true, servers.Proactor: true, servers.Library: true,
 	}
+	notify := []servers.Notify{servers.ReturnValue, servers.Readiness, servers.Completion}
+	wait := []servers.Wait{servers.Blocks, servers.Polls, servers.GoesOn}
 	seen := map[string]bool{}
 	for _, m := range all.Models() {
 		switch {
@@ -31,6 +34,8 @@ func TestModelsAreWellFormed(t *testing.T) {
 			t.Errorf("%s: unknown family %q", m.Name, m.Family)
 		case m.Serve == nil || m.Summary == "" || strings.Contains(m.Summary, "\n"):
 			t.Errorf("%s needs Serve and a summary of one line", m.Name)
+		case !slices.Contains(notify, m.Notify) || !slices.Contains(wait, m.Wait):
+			t.Errorf("%s has no place among the ways to wait: notify %q, wait %q", m.Name, m.Notify, m.Wait)
 		case m.Family != servers.Library && len(m.KnownLimits) > 0:
 			t.Errorf("%s is ours and has known limits", m.Name)
 		}

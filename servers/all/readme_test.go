@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ func TestReadmeIsCurrent(t *testing.T) {
 	want := string(text)
 	for name, content := range map[string]string{
 		"cases": casesTable(), "limits": limitsTable(all.Models()), "cards": cards(all.Models()),
+		"places": places(all.Models()),
 	} {
 		begin, end := "<!-- generated:"+name+" begin -->\n", "<!-- generated:"+name+" end -->"
 		before, rest, ok := strings.Cut(want, begin)
@@ -50,7 +52,7 @@ func casesTable() string {
 	for _, c := range servertest.Cases() {
 		protocol := c.Proto
 		if protocol == "" {
-			protocol = "each"
+			protocol = "echo, http"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Name, protocol, c.Explanation)
 	}
@@ -78,6 +80,35 @@ func cards(models []servers.Model) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", m.Name,
 			strings.Join([]string{c.Loops, c.Buffers, c.Copies, c.Sockets, c.Parser, c.Handler, c.Options}, " | "))
+	}
+	return b.String()
+}
+
+// places puts every model where its way to be told meets its way to wait.
+func places(models []servers.Model) string {
+	told := []struct {
+		notify servers.Notify
+		says   string
+	}{
+		{servers.ReturnValue, "**return value**: the call that asked comes back with it"},
+		{servers.Readiness, "**readiness**: told that a call would have it now"},
+		{servers.Completion, "**completion**: told that it is there, bytes and all"},
+	}
+	waits := []servers.Wait{servers.Blocks, servers.Polls, servers.GoesOn}
+	var b strings.Builder
+	b.WriteString("| the result is announced by | the caller blocks | the caller polls | the caller goes on |\n|---|---|---|---|\n")
+	for _, row := range told {
+		cells := []string{row.says}
+		for _, wait := range waits {
+			var here []string
+			for _, m := range models {
+				if m.Notify == row.notify && m.Wait == wait {
+					here = append(here, m.Name)
+				}
+			}
+			cells = append(cells, cmp.Or(strings.Join(here, ", "), "–"))
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	return b.String()
 }

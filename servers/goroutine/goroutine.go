@@ -65,6 +65,8 @@ func Model() servers.Model {
 		Name:    "goroutine",
 		Summary: "package net, one goroutine per connection; the reactor is hidden in the runtime",
 		Family:  servers.Blocking,
+		Notify:  servers.ReturnValue,
+		Wait:    servers.Blocks,
 		Card: servers.Card{
 			Loops:   "the Go scheduler: GOMAXPROCS threads, one hidden epoll instance",
 			Buffers: "a read buffer per connection, for its life, recycled between connections",

@@ -58,6 +58,8 @@ func Model() servers.Model {
 		Name:      "fasthttp",
 		Summary:   "fasthttp, a server with its own parser that reuses everything; HTTP only",
 		Family:    servers.Library,
+		Notify:    servers.ReturnValue,
+		Wait:      servers.Blocks,
 		Protocols: []string{"http"},
 		Card: servers.Card{
 			Loops:   "the Go scheduler: GOMAXPROCS threads, one hidden epoll instance",

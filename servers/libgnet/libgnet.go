@@ -48,6 +48,8 @@ func Model() servers.Model {
 		Name:    "gnet",
 		Summary: "gnet v2, an event-loop library; our protocol code as its event handler",
 		Family:  servers.Library,
+		Notify:  servers.Readiness,
+		Wait:    servers.GoesOn,
 		Card: servers.Card{
 			Loops:   "one epoll loop per CPU, each with its own listener (SO_REUSEPORT)",
 			Buffers: "one read buffer per loop; queued output in elastic buffers that grow without bound",
@@ -64,7 +66,7 @@ func Model() servers.Model {
 			{Case: "half-close", Reason: dropped},
 			{Case: "half-close-slow-reader", Reason: dropped + "; and before it, see back-pressure"},
 		},
-		Serve: serve,
+		Serve: serve(nil),
 	}
 }
 

@@ -27,9 +27,13 @@ type loop struct {
 	job    offload.Job // the Feed that is running
 }
 
-func serve(ctx context.Context, cfg servers.Config) error {
-	s := new(server)
-	return s.Serve(ctx, cfg, s, s.sweep)
+// serve implements servers.Model.Serve.
+func serve(tune func(*gnet.Options)) func(context.Context, servers.Config) error {
+	return func(ctx context.Context, cfg servers.Config) error {
+		s := new(server)
+		s.Tune = tune
+		return s.Serve(ctx, cfg, s, s.sweep)
+	}
 }
 
 // OnOpen is called on the loop that accepted.

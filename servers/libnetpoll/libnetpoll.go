@@ -35,11 +35,8 @@
 //
 // # What to watch
 //
-// What differs from netpoll's defaults. One poller per loop asked for: the default is one per
-// twenty CPUs, and the guide recommends GOMAXPROCS for heavy I/O. What does not: handlers run on
-// its goroutine pool. Its authors' benchmark starts them by go statements, which the guide
-// recommends where a handler does not grow its stack; but an HTTP parser does, and a new goroutine
-// would grow it for every request (with echo, no difference was found).
+// What differs from netpoll's defaults: one poller per loop asked for. The default is one per
+// twenty CPUs, and the guide recommends GOMAXPROCS for heavy I/O. The rest is in package tuned.
 //
 // The pollers belong to the process: one process serves one configuration of this model, and they
 // stay until it ends.
@@ -67,11 +64,17 @@ import (
 )
 
 // Model is netpoll under our protocols.
-func Model() servers.Model {
+func Model() servers.Model { return Variant(func(*netpoll.Config, servers.Config) {}) }
+
+// Variant is Model with other settings of netpoll: tune may change those that a configuration
+// gives. They hold for the process, so a process serves one variant.
+func Variant(tune func(*netpoll.Config, servers.Config)) servers.Model {
 	return servers.Model{
 		Name:    "netpoll",
 		Summary: "netpoll, an event-loop library whose handlers may block; our protocol code as its handler",
 		Family:  servers.Library,
+		Notify:  servers.Readiness,
+		Wait:    servers.GoesOn,
 		Card: servers.Card{
 			Loops:   "one epoll poller per CPU; one of them also accepts",
 			Buffers: "an input buffer per connection, from 8 KiB; it grows without bound while a handler waits",
@@ -80,7 +83,7 @@ func Model() servers.Model {
 			Parser:  "ours",
 			Handler: "on a pooled goroutine per batch of input; with --offload on a worker, while that one waits",
 			Options: "its defaults, and one poller per CPU, as its guide advises for heavy I/O (How To, 1); gopool " +
-				"stays on, as the guide advises where a handler grows its stack (How To, 3)",
+				"stays on, also where the guide advises to close it (netpoll-tuned)",
 		},
 		KnownLimits: []servers.KnownLimit{
 			{Case: "back-pressure", Reason: unbounded},
@@ -89,7 +92,7 @@ func Model() servers.Model {
 			{Case: "half-close-slow-reader", Reason: deaf + "; and before it, see back-pressure"},
 			{Case: "half-close-request", Reason: deaf},
 		},
-		Serve: serve,
+		Serve: func(ctx context.Context, cfg servers.Config) error { return serve(ctx, cfg, tune) },
 	}
 }
 
@@ -100,12 +103,12 @@ const (
 		"(poll_default_linux.go, handler: triggerHup; connection_impl.go, Flush: IsActive)"
 )
 
-func serve(ctx context.Context, cfg servers.Config) error {
+func serve(ctx context.Context, cfg servers.Config, tune func(*netpoll.Config, servers.Config)) error {
 	cfg, err := cfg.WithDefaults()
 	if err != nil {
 		return err
 	}
-	if err := process.configure(cfg); err != nil {
+	if err := process.configure(cfg, tune); err != nil {
 		return err
 	}
 	s := &server{cfg: cfg, crowd: guard.NewCrowd(cfg.MaxConns, func(k *conn) { k.Close() })}

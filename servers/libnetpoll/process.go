@@ -21,10 +21,12 @@ type perProcess struct {
 	err   error
 }
 
-func (p *perProcess) configure(cfg servers.Config) error {
+func (p *perProcess) configure(cfg servers.Config, tune func(*netpoll.Config, servers.Config)) error {
 	p.once.Do(func() {
 		p.loops = cfg.Loops
-		p.err = netpoll.Configure(netpoll.Config{PollerNum: cfg.Loops, LoggerOutput: &guard.Log{To: cfg.Log, Name: "netpoll"}})
+		settings := netpoll.Config{PollerNum: cfg.Loops, LoggerOutput: &guard.Log{To: cfg.Log, Name: "netpoll"}}
+		tune(&settings, cfg)
+		p.err = netpoll.Configure(settings)
 	})
 	if p.err != nil {
 		return fmt.Errorf("netpoll: set the number of pollers: %w", p.err)

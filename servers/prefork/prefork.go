@@ -69,6 +69,8 @@ func Model() servers.Model {
 		Name:      "prefork",
 		Summary:   "processes that share one listening socket, in each a goroutine per connection",
 		Family:    servers.Blocking,
+		Notify:    servers.ReturnValue,
+		Wait:      servers.Blocks,
 		Prefork:   true,
 		VariantOf: "goroutine",
 		Card: servers.Card{

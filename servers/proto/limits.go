@@ -1,14 +1,17 @@
 package proto
 
-// Limits bound what one HTTP session may make the server hold. A zero field means its default;
-// the defaults are meant for a server that strangers can reach. A negative limit means zero, and
-// the four that are int stop at 1 GiB.
+// Limits bound what one session of HTTP or of frames may make the server hold. A zero field means
+// its default; the defaults are meant for a server that strangers can reach. A negative limit means
+// zero, and those that are int stop at 1 GiB.
 type Limits struct {
 	RequestLine int   // bytes of the request line without CRLF, 8 KiB; beyond: 414 (a method: 501)
 	HeaderBytes int   // bytes of all field lines of a head, 16 KiB; beyond: 431. Trailers have the same bound
 	Headers     int   // field lines of a head, 100; beyond: 431. Trailers have the same bound
 	Body        int   // bytes of one request body, 16 MiB; beyond: 413
 	BodyBudget  int64 // bytes of buffers for bodies, all sessions of the Protocol, 256 MiB; beyond: 503
+	// Frame is how many bytes of payload a frame may have, 64 KiB; beyond, the connection ends. It
+	// also bounds what is owed to a peer that does not read, besides OutputBound.
+	Frame int
 }
 
 // The default limits. RFC 9112 (3) asks for request lines of at least 8000 bytes.
@@ -18,6 +21,7 @@ const (
 	DefaultHeaders     = 100
 	DefaultBody        = 16 << 20
 	DefaultBodyBudget  = 256 << 20
+	DefaultFrame       = 64 << 10
 )
 
 // maxEmptyLines is how many empty lines may stand before a request line. RFC 9112 (2.2) asks
@@ -37,6 +41,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.HeaderBytes, DefaultHeaderBytes)
 	set(&l.Headers, DefaultHeaders)
 	set(&l.Body, DefaultBody)
+	set(&l.Frame, DefaultFrame)
 	if l.BodyBudget == 0 {
 		l.BodyBudget = DefaultBodyBudget
 	}

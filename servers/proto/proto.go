@@ -14,6 +14,12 @@
 //	                     Linger:   send, shut down writing, drop what still arrives, close
 package proto
 
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
 // Verdict is what a model does once the output of a Feed has been sent.
 type Verdict uint8
 
@@ -75,11 +81,27 @@ func Release(s Session) {
 
 // Protocol makes the sessions of one protocol.
 type Protocol struct {
-	Name string         // "echo" or "http"
+	Name string         // one of Names
 	New  func() Session // state for one new connection
 	// Limits are what the sessions obey, with every default filled in. A library that parses for
 	// itself is given what it can honour of them.
 	Limits Limits
 	// Refusal is what a connection beyond the limit is told before it is closed; may be nil.
 	Refusal []byte
+}
+
+// Names lists the protocols, in the order of tables.
+func Names() []string { return []string{"echo", "http", "frame"} }
+
+// Named returns a protocol by its name. What it runs in the background ends with ctx.
+func Named(ctx context.Context, name string, limits Limits) (Protocol, error) {
+	switch name {
+	case "echo":
+		return Echo(), nil
+	case "http":
+		return HTTP(ctx, limits), nil
+	case "frame":
+		return Frame(limits), nil
+	}
+	return Protocol{}, fmt.Errorf("no protocol %q: want one of %s", name, strings.Join(Names(), ", "))
 }

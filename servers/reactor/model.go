@@ -32,7 +32,7 @@ type Options struct {
 // Variant makes a member of the family. Its card is the reactor's, to be amended.
 func Variant(name, summary string, opt Options) servers.Model {
 	return servers.Model{
-		Name: name, Summary: summary, Family: servers.Reactor,
+		Name: name, Summary: summary, Family: servers.Reactor, Notify: servers.Readiness, Wait: servers.GoesOn,
 		Card: servers.Card{
 			Loops:   "one thread and epoll instance per loop, each with its own listener (SO_REUSEPORT)",
 			Buffers: "one read buffer per loop; a connection holds one only while output is pending",

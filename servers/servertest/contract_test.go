@@ -28,6 +28,9 @@ func TestContractFindsFaults(t *testing.T) {
 		{"forgets Again", "http", "large-response", speaking(verdict(proto.Again, proto.Continue))},
 		{"does not linger", "http", "malformed-linger", speaking(verdict(proto.Linger, proto.Close))},
 		{"says nothing at first", "http", "expect-continue", speaking(holdInterim)},
+		{"answers bytes and not frames", "frame", "fragments", speaking(bytesBack)},
+		{"takes what was read for a frame", "frame", "frames", forgetful()},
+		{"does not linger", "frame", "too-large", speaking(verdict(proto.Linger, proto.Close))},
 		{"drops what is owed at FIN", "echo", "half-close-slow-reader", raw(queueing)},
 		{"never stops reading", "echo", "back-pressure", raw(queueing)},
 		{"closes at FIN", "http", "half-close-request", raw(deafAfterFIN)},
@@ -66,8 +69,8 @@ func TestContractFindsFaults(t *testing.T) {
 func TestEveryCaseIsExplainedAndNamedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Cases() {
-		for _, p := range protocols() {
-			if c.Proto != "" && c.Proto != p {
+		for _, p := range proto.Names() {
+			if !c.asks(p) {
 				continue
 			}
 			if name := p + "/" + c.Name; seen[name] {
@@ -194,6 +197,22 @@ func verdict(from, to proto.Verdict) feed {
 		}
 		return out, v
 	}
+}
+
+func bytesBack(_ proto.Session, out, in []byte) ([]byte, proto.Verdict) {
+	return append(out, in...), proto.Continue
+}
+
+// forgetful has sessions that begin anew with each read.
+func forgetful() servers.Model {
+	return configured(func(c *servers.Config) {
+		begin := c.Protocol.New
+		c.Protocol.New = func() proto.Session {
+			return faulty{begin(), func(_ proto.Session, out, in []byte) ([]byte, proto.Verdict) {
+				return begin().Feed(out, in)
+			}}
+		}
+	})
 }
 
 // holdInterim sends nothing while a body is awaited.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers"
+	"iomodels/servers/proto"
 )
 
 // Running out of descriptors is a state of a whole process, so this case runs the server in a
@@ -40,7 +41,7 @@ func serveAsChild(t *testing.T, m servers.Model) bool {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p, err := newProtocol(ctx, protoName)
+	p, err := proto.Named(ctx, protoName, proto.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

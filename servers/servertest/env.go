@@ -38,7 +38,7 @@ type Env struct {
 // newEnv starts the model and returns when it accepts.
 func newEnv(t *testing.T, m servers.Model, c Case, protoName string) (*Env, error) {
 	protoCtx, release := context.WithCancel(context.Background())
-	p, err := newProtocol(protoCtx, protoName)
+	p, err := proto.Named(protoCtx, protoName, proto.Limits{})
 	if err != nil {
 		release()
 		return nil, err
@@ -178,6 +178,9 @@ func (e *Env) smallTalk() (ask []byte, want func(io.Reader) error) {
 		return []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), wantHello
 	}
 	msg := randomBytes(rand.Uint64(), 64)
+	if e.Protocol.Name == "frame" {
+		msg = frame(msg)
+	}
 	return msg, func(r io.Reader) error { return wantBytes(r, msg) }
 }
 

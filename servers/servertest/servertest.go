@@ -19,8 +19,6 @@
 package servertest
 
 import (
-	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -39,7 +37,7 @@ const knownTime = 4 * time.Second
 type Case struct {
 	Name        string // as in servers.KnownLimit.Case
 	Explanation string // what is promised, in one line
-	Proto       string // the protocol it speaks; "": runs once with each
+	Proto       string // the protocol it speaks; "": runs with echo and with HTTP
 	// Config adapts the server's configuration; nil keeps the defaults.
 	Config func(*servers.Config)
 	// Run plays the peer; nil or an error that says what the server did.
@@ -52,6 +50,7 @@ func Cases() []Case {
 	cases = append(cases, echoCases()...)
 	cases = append(cases, httpCases()...)
 	cases = append(cases, bodyCases()...)
+	cases = append(cases, frameCases()...)
 	cases = append(cases, connCases()...)
 	cases = append(cases, hostileCases()...)
 	cases = append(cases, timeoutCases()...)
@@ -76,13 +75,13 @@ func Run(t *testing.T, m servers.Model) {
 		}
 	}
 	checkDeclaration(t, m)
-	for _, p := range protocols() {
+	for _, p := range proto.Names() {
 		if !m.Speaks(p) {
 			continue
 		}
 		warmUp(t, m, p)
 		for _, c := range Cases() {
-			if c.Proto == "" || c.Proto == p {
+			if c.asks(p) {
 				t.Run(p+"/"+c.Name, func(t *testing.T) { runCase(t, m, c, p) })
 			}
 		}
@@ -172,16 +171,7 @@ func reasonFor(m servers.Model, clause string) string {
 	return ""
 }
 
-// protocols lists what a model may speak, in the order in which it is tested.
-func protocols() []string { return []string{"echo", "http"} }
-
-// newProtocol returns the named protocol. Whatever it runs in the background ends with ctx.
-func newProtocol(ctx context.Context, name string) (proto.Protocol, error) {
-	switch name {
-	case "echo":
-		return proto.Echo(), nil
-	case "http":
-		return proto.HTTP(ctx, proto.Limits{}), nil
-	}
-	return proto.Protocol{}, fmt.Errorf("no protocol %q", name)
+// asks reports whether the case is played with the named protocol.
+func (c Case) asks(protocol string) bool {
+	return c.Proto == protocol || c.Proto == "" && protocol != "frame"
 }

@@ -98,7 +98,7 @@ func (t *Trial) noise() error {
 		if _, err := io.CopyN(io.Discard, c, int64(len(escape))); err != nil {
 			return fmt.Errorf("echo: %w", err)
 		}
-		return echo(c, 10_000)
+		return echo(c, random(10_000))
 	})
 }
 

@@ -1,18 +1,29 @@
 package survival
 
 // known lists what a library cannot survive beyond what its model declares to servertest, with
-// the reason. A model of our own is in it only with what it exists to show.
-var known = []struct{ model, fault, reason string }{
-	{"nethttp", "limit-request-line", netHead},
-	{"nethttp", "limit-header-bytes", netHead},
-	{"nethttp", "limit-header-count", netHead},
-	{"fasthttp", "limit-request-line", fastHead},
-	{"fasthttp", "limit-header-bytes", fastHead},
-	{"fasthttp", "limit-header-count", fastHead},
-	{"fasthttp-tuned", "limit-request-line", fastHead},
-	{"fasthttp-tuned", "limit-header-bytes", fastHead},
-	{"fasthttp-tuned", "limit-header-count", fastHead},
-	{"poll", "slow-crowd", pollScans},
+// the reason. A model of our own is in it with what it exists to show, and with what remains of a
+// crowd where the runtime or a table keeps it on purpose.
+var known = []struct {
+	model, fault string
+	miss         string  // the bound that is missed; "": whatever it is
+	most         float64 // how far, in the unit of the miss; 0: no matter
+	reason       string
+}{
+	{"nethttp", "limit-request-line", "", 0, netHead},
+	{"nethttp", "limit-header-bytes", "", 0, netHead},
+	{"nethttp", "limit-header-count", "", 0, netHead},
+	{"fasthttp", "limit-request-line", "", 0, fastHead},
+	{"fasthttp", "limit-header-bytes", "", 0, fastHead},
+	{"fasthttp", "limit-header-count", "", 0, fastHead},
+	{"fasthttp-tuned", "limit-request-line", "", 0, fastHead},
+	{"fasthttp-tuned", "limit-header-bytes", "", 0, fastHead},
+	{"fasthttp-tuned", "limit-header-count", "", 0, fastHead},
+	{"nethttp-tuned", "limit-request-line", "", 0, netHead},
+	{"nethttp-tuned", "limit-header-bytes", "", 0, netHead},
+	{"nethttp-tuned", "limit-header-count", "", 0, netHead},
+	{"goroutine", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
+	{"poll", "slow-crowd", missedP99, 0, pollScans},
+	{"spin", "slow-crowd", missedP99, 0, spinAsks},
 }
 
 const (
@@ -22,23 +33,18 @@ const (
 		"--read-size); it does not count fields"
 )
 
-// pollScans is the lesson of the model, and no accident: the other demultiplexers exist for it.
-const pollScans = "poll(2) takes the whole list of descriptors in and looks at each, for every event: " +
-	"4,000 that are slow cost a normal client many times its quiet p99; memory stays bounded"
+// pollScans and spinAsks are the lesson of their models, and no accident: the other
+// demultiplexers exist for it.
+const (
+	pollScans = "poll(2) takes the whole list of descriptors in and looks at each, for every event: " +
+		"4,000 that are slow cost a normal client many times its quiet p99; memory stays bounded"
+	spinAsks = "nobody tells it who is ready, so it asks each of 4,000 that are slow before a normal client's turn " +
+		"comes again; memory stays bounded"
+)
 
-// reasonFor returns why m cannot survive f; "" if it does not say so.
-func (m Model) reasonFor(f Fault) string {
-	for _, c := range f.Cases {
-		for _, l := range m.KnownLimits {
-			if l.Case == c {
-				return l.Reason
-			}
-		}
-	}
-	for _, k := range known {
-		if k.model == m.Name && k.fault == f.Name {
-			return k.reason
-		}
-	}
-	return ""
-}
+// What of a crowd is not given back, by the classes of runtime/metrics and the sizes of what lives.
+const (
+	runtimeKeeps = "the Go runtime never frees the record of a goroutine (480 B) or of a descriptor that it waits for " +
+		"(512 B, runtime/netpoll.go, pollCache: a late event may still point to it), nor the records of the heap's " +
+		"spans; the next crowd uses them again"
+)

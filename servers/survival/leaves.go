@@ -8,90 +8,102 @@ import (
 )
 
 // crowdLeaves compares the memory that two crowds cost, and what the server holds when the first
-// and when the second have left.
+// and when the second have left, with what it held when it was at rest before them.
 func (t *Trial) crowdLeaves() error {
 	sockets, err := t.Sockets()
 	if err != nil {
 		return err
 	}
-	if err := t.wave(t.N(500, 20), nil); err != nil { // what is made once, is made now
+	if err := t.wave(t.N(1000, 20), t.N(1000, 0), nil); err != nil {
 		return err
 	}
-	before, err := t.RSS()
+	before, err := t.rest(sockets, 0) // by then what is made once is made, a first collection included
 	if err != nil {
 		return err
 	}
+	crowd := t.N(10_000, 200)
 	var with, after [2]float64
 	for i := range with {
 		t.moreTime()
-		if err := t.wave(t.N(10_000, 200), &with[i]); err != nil {
+		if err := t.wave(crowd, 0, &with[i]); err != nil {
 			return err
 		}
-		if err := t.allLeft(sockets); err != nil {
-			return err
-		}
-		if after[i], err = t.givenBack(before); err != nil {
+		if after[i], err = t.rest(sockets, before); err != nil {
 			return err
 		}
 	}
 	t.Record(FigureBefore, before)
 	t.Record(FigureCrowd, with[0])
 	t.Record(FigureSecond, with[1])
-	t.Record(FigureAfter, after[1])
-	return t.wantsNoGrowth(before, with, after)
+	t.Record(FigureAfter, after[0])
+	t.Record(FigureAfterSecond, after[1])
+	t.Record(FigureRemains, 100*(after[1]-before)/before)
+	return t.wantsNoGrowth(crowd, before, with, after)
 }
 
 // wantsNoGrowth judges the memory before the crowds, with each, and after each.
-func (t *Trial) wantsNoGrowth(before float64, with, after [2]float64) (err error) {
+func (t *Trial) wantsNoGrowth(crowd int, before float64, with, after [2]float64) (err error) {
 	if with[1] > 1.1*with[0]+burst {
 		err = fmt.Errorf("a crowd took %.0f MiB the first time, and %.0f the second", with[0], with[1])
 	}
 	if !t.Full { // a small crowd is not worth a collection
 		return err
 	}
-	if after[1] > 1.1*after[0]+burst/8 {
-		err = errors.Join(err, fmt.Errorf("a crowd left %.0f MiB behind, and the next %.0f", after[0], after[1]))
+	if after[1] > 1.1*after[0]+chance {
+		err = errors.Join(err, fmt.Errorf("a crowd left %.1f MiB behind, and the next %.1f", after[0], after[1]))
 	}
-	pids, pidErr := t.pids()
-	if after[1] > 1.1*before+records*float64(len(pids)) {
-		err = errors.Join(err, fmt.Errorf("before the crowds it held %.0f MiB, and %.0f after", before, after[1]))
+	if after[1] > 1.1*before {
+		each := (after[1] - before) * 1024 / float64(crowd)
+		err = errors.Join(err, missed(missedRemainder, each, "before the crowds it held %.1f MiB, and %.1f after: "+
+			"%.2f KiB remain for each connection there was", before, after[1], each))
 	}
-	return errors.Join(err, pidErr)
+	return err
 }
 
 const (
 	// burst is by how many MiB two equal crowds may differ: how many of them are being answered
 	// at the same moment is chance.
 	burst = 32.0
-	// records is how many MiB may remain of a crowd in each process besides a tenth of what there
-	// was: the runtime never frees the records of goroutines (half a KiB each), tables that grew stay.
-	records = 8.0
+	// chance is by how many MiB what two equal crowds leave may differ besides a tenth.
+	chance = 1.0
 )
 
-// allLeft waits until the server has closed all connections of a crowd.
-func (t *Trial) allLeft(sockets int) error {
-	return t.until(func() error {
+// rest waits until a crowd has left, all of it, and the server's memory falls no further; or has
+// come back to within a tenth of what it was before, if there was a before.
+func (t *Trial) rest(sockets int, before float64) (now float64, err error) {
+	err = t.until(func() error {
 		if n, err := t.Sockets(); err != nil || n > sockets {
 			return fmt.Errorf("a crowd has left, and it has %d sockets, %d before (%v)", n, sockets, err)
 		}
 		return nil
 	})
-}
-
-// givenBack waits until the server holds hardly more memory than before, or has had the time to,
-// and returns what it holds.
-func (t *Trial) givenBack(before float64) (after float64, err error) {
-	for end := time.Now().Add(time.Duration(t.N(20_000, 0)) * time.Millisecond); ; time.Sleep(100 * time.Millisecond) {
-		after, err = t.RSS()
-		if err != nil || after <= 1.1*before+records || time.Now().After(end) {
-			return after, err
+	if err != nil {
+		return 0, err
+	}
+	if !t.Full { // a small crowd is not worth a collection
+		return t.RSS()
+	}
+	low, since := 0.0, time.Now()
+	for ; ; time.Sleep(100 * time.Millisecond) {
+		if now, err = t.RSS(); err != nil || now <= 1.1*before {
+			return now, err
+		}
+		if low == 0 || now < 0.99*low {
+			low, since = now, time.Now()
+		}
+		if time.Since(since) > calmFor {
+			return now, nil
 		}
 	}
 }
 
-// wave lets n peers come, ask and wait for all others; then all leave. peak is the memory of
-// the server while all are there.
-func (t *Trial) wave(n int, peak *float64) error {
+// calmFor is how long memory must not have fallen to be at rest: longer than a server waits
+// before it gives back what a crowd has left.
+const calmFor = 4 * time.Second
+
+// wave lets n peers come, ask and wait for all others; then they stay for some milliseconds, and
+// all leave. peak is the memory of the server while all are there.
+func (t *Trial) wave(n, stay int, peak *float64) error {
 	var here atomic.Int32
 	all := make(chan struct{})
 	var rssErr error
@@ -105,6 +117,7 @@ func (t *Trial) wave(n int, peak *float64) error {
 			if peak != nil {
 				*peak, rssErr = t.RSS()
 			}
+			time.Sleep(time.Duration(stay) * time.Millisecond)
 			close(all)
 		}
 		<-all

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -83,10 +84,13 @@ const hello = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 // Exchange asks for something small and checks the answer.
 func (t *Trial) Exchange(c net.Conn) error {
-	if t.Proto == "http" {
+	switch t.Proto {
+	case "http":
 		return ask(c, hello, http.StatusOK)
+	case "frame":
+		return echo(c, framed(random(60)))
 	}
-	return echo(c, 64)
+	return echo(c, random(64))
 }
 
 // ask sends a request and wants a status, with a whole answer.
@@ -112,18 +116,28 @@ func answered(r *bufio.Reader, status int) error {
 	return nil
 }
 
-// echo sends n random bytes, so that those of another connection would not do, and wants them.
-func echo(c net.Conn, n int) error {
-	sent := make([]byte, n)
-	for i := range sent {
-		sent[i] = byte(rand.Uint32())
+// random returns bytes of which no other connection has the same.
+func random(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
 	}
+	return b
+}
+
+// framed returns payload as a frame.
+func framed(payload []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(payload))), payload...)
+}
+
+// echo sends bytes and wants them back.
+func echo(c net.Conn, sent []byte) error {
 	if _, err := c.Write(sent); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	got := make([]byte, n)
-	if m, err := io.ReadFull(c, got); err != nil {
-		return fmt.Errorf("echo, after %d of %d bytes: %w", m, n, err)
+	got := make([]byte, len(sent))
+	if n, err := io.ReadFull(c, got); err != nil {
+		return fmt.Errorf("echo, after %d of %d bytes: %w", n, len(sent), err)
 	}
 	if !bytes.Equal(sent, got) {
 		return errors.New("echo: other bytes came back")

@@ -19,7 +19,7 @@ func write(t *testing.T, rep Report) {
 	for _, f := range Faults() {
 		for _, m := range rep.Models {
 			if !slices.ContainsFunc(rep.Results, func(r Result) bool { return r.Model == m && r.Fault == f.Name }) {
-				if f.Protos == nil || slices.Contains(f.Protos, "http") {
+				if f.asks("http") {
 					t.Fatalf("%s was not played against %s: a part of a round is not written", f.Name, m)
 				}
 			}

@@ -50,7 +50,8 @@ func (t *Trial) slowCrowd() error {
 	t.Record(FigureQuiet, before)
 	t.Record(FigureSlow, peak)
 	if peak-before > most {
-		err = errors.Join(err, fmt.Errorf("%d slow peers cost %.0f MiB; want at most %.0f", 2*n, peak-before, most))
+		err = errors.Join(err, missed(missedMemory, peak-before,
+			"%d slow peers cost %.0f MiB; want at most %.0f", 2*n, peak-before, most))
 	}
 	return err
 }
@@ -82,7 +83,7 @@ func (t *Trial) beside(twin string, writers, readers []*net.TCPConn) error {
 	t.Record(FigureSlowP99, median(busies))
 	t.Record(FigureSlowRatio, median(ratios))
 	if r := median(ratios); t.Full && r >= slowed { // in the small round others use the machine, too
-		return fmt.Errorf("normal clients see %.1f times their quiet p99; want less than %.0f", r, slowed)
+		return missed(missedP99, r, "normal clients see %.1f times their quiet p99; want less than %.0f", r, slowed)
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (t *Trial) polite(addr string, ends time.Time, times *[]time.Duration) erro
 	for time.Now().Before(ends) {
 		start := time.Now()
 		if t.Proto == "echo" {
-			err = echo(c, 64)
+			err = echo(c, random(64))
 		} else if _, err = io.WriteString(c, hello); err == nil {
 			err = answered(r, http.StatusOK)
 		}

@@ -31,7 +31,7 @@ import (
 type Fault struct {
 	Name   string
 	Says   string   // what is done, and what counts as survived, in one line
-	Protos []string // protocols it is played with; nil: each
+	Protos []string // protocols it is played with; nil: echo and http
 	Flags  []string // of netserve, besides model, protocol and address
 	Env    []string // of netserve, besides ours
 	NoFile int      // limit of open files of netserve; 0: ours
@@ -47,10 +47,24 @@ type Fault struct {
 // Faults returns all of them, in the order of the table.
 func Faults() []Fault {
 	var all []Fault
-	for _, group := range [][]Fault{resetFaults(), crowdFaults(), limitFaults(), hostileFaults(), lifeFaults()} {
+	for _, group := range [][]Fault{
+		resetFaults(), crowdFaults(), limitFaults(), frameFaults(), hostileFaults(), lifeFaults(),
+	} {
 		all = append(all, group...)
 	}
 	return all
+}
+
+// protocols lists what the servers speak, in the order of the tables.
+func protocols() []string { return []string{"echo", "http", "frame"} }
+
+// asks reports whether f is played with a protocol. To frames it is if it says so: they are as
+// long as their answers, and what a model does with bytes is asked with echo.
+func (f Fault) asks(protocol string) bool {
+	if f.Protos == nil {
+		return protocol != "frame"
+	}
+	return slices.Contains(f.Protos, protocol)
 }
 
 // protos returns the protocols with which r plays f against m. In the small round one will do;
@@ -58,7 +72,7 @@ func Faults() []Fault {
 func (r *Round) protos(m Model, f Fault) []string {
 	var all []string
 	for _, p := range m.Protocols {
-		if f.Protos == nil || slices.Contains(f.Protos, p) {
+		if f.asks(p) {
 			all = append(all, p)
 		}
 	}
@@ -95,7 +109,7 @@ type Result struct {
 	Model, Proto, Fault string
 	Tried, Survived     int
 	Figures             []Figure
-	Known               string // why a library cannot pass, if it says so
+	Known               string // why the model could not help what was broken, if it says so
 	Err                 error  // what was broken; nil if all went well
 }
 
@@ -121,7 +135,7 @@ type Round struct {
 // Play starts m with protocol p, plays f, and judges what is the same for every fault: the
 // server serves again, has given back its sockets, says nothing terrible on stderr, and stops.
 func (r *Round) Play(m Model, p string, f Fault) Result {
-	res := Result{Model: m.Name, Proto: p, Fault: f.Name, Known: m.reasonFor(f)}
+	res := Result{Model: m.Name, Proto: p, Fault: f.Name}
 	srv, err := r.Start(m, p, f)
 	if err != nil {
 		res.Err = err
@@ -130,7 +144,9 @@ func (r *Round) Play(m Model, p string, f Fault) Result {
 	defer srv.Kill()
 	t := &Trial{Server: srv, Round: r, Proto: p, fault: f}
 	t.moreTime()
-	res.Err = t.play()
+	if res.Err = t.play(); res.Err != nil {
+		res.Known = m.excuse(f, res.Err)
+	}
 	res.Tried, res.Survived, res.Figures = t.tried, t.survived, t.figures
 	return res
 }

@@ -50,8 +50,8 @@ func FaultTable() string {
 func (r Report) counts() string {
 	var rows [][]string
 	for _, f := range Faults() {
-		for _, p := range []string{"echo", "http"} {
-			if f.Protos == nil || slices.Contains(f.Protos, p) {
+		for _, p := range protocols() {
+			if f.asks(p) {
 				rows = append(rows, r.countRow(f.Name, p))
 			}
 		}
@@ -97,7 +97,7 @@ func (r Report) known() string {
 func (r Report) figures() string {
 	var rows [][]string
 	for _, m := range r.Models {
-		for _, p := range []string{"echo", "http"} {
+		for _, p := range protocols() {
 			if row, found := r.figureRow(m, p); found {
 				rows = append(rows, row)
 			}

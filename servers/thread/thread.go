@@ -67,6 +67,8 @@ func Model() servers.Model {
 		Name:    "thread",
 		Summary: "true blocking I/O: one locked OS thread per connection, raw system calls",
 		Family:  servers.Blocking,
+		Notify:  servers.ReturnValue,
+		Wait:    servers.Blocks,
 		Card: servers.Card{
 			Loops:   "the kernel's scheduler: a thread per connection",
 			Buffers: "a read buffer per connection, for its life, recycled between connections",

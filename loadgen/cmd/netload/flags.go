@@ -32,11 +32,11 @@ func (o *options) register(f *pflag.FlagSet) {
 	p := &o.plan
 	f.SortFlags = false
 	f.StringVar(&p.Addr, "addr", "", "`address` of the server, HOST:PORT")
-	f.StringVar(&p.Proto, "proto", "echo", "`protocol`: echo or http")
+	f.StringVar(&p.Proto, "proto", "echo", "`protocol`: echo, http or frame")
 	f.StringVar(&p.Path, "path", "", "HTTP request `target` (default /); /echo gets a POST of --size bytes")
 	f.StringVar(&p.Mix, "mix", "", "or several targets with `weights`: /:99,/delay/5:1")
 	count(f, &p.Conns, "conns", 1, "connections that carry requests")
-	count(f, &p.Size, "size", 64, "bytes per echo message, or per POST body")
+	count(f, &p.Size, "size", 64, "bytes per echo message, payload of a frame, or POST body")
 	f.DurationVar(&p.Duration, "duration", 10*time.Second, "length of the measured part")
 	f.DurationVar(&p.Warmup, "warmup", 0, "load before the measured part, counted apart")
 	rate(f, &p.Rate, "rate", "requests per second, all connections together; 0: closed loop")

@@ -8,12 +8,15 @@ import (
 	"text/tabwriter"
 
 	"iomodels/servers"
+	"iomodels/servers/proto"
 )
 
 // row is one model of --list --json.
 type row struct {
 	Name        string               `json:"name"`
 	Family      servers.Family       `json:"family"`
+	Notify      servers.Notify       `json:"notify"` // how the result of an I/O call is announced
+	Wait        servers.Wait         `json:"wait"`   // what a connection's code does meanwhile
 	VariantOf   string               `json:"variant_of,omitempty"`
 	Summary     string               `json:"summary"`
 	Protocols   []string             `json:"protocols"`
@@ -38,13 +41,14 @@ func list(w io.Writer, models []servers.Model, asJSON bool) error {
 		return enc.Encode(rows)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "MODEL\tFAMILY\tPROTOCOLS\tHERE\tSUMMARY")
+	fmt.Fprintln(tw, "MODEL\tFAMILY\tNOTIFY\tWAIT\tPROTOCOLS\tHERE\tSUMMARY")
 	for _, r := range rows {
 		here := "yes"
 		if !r.Available {
 			here = "no"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Family, strings.Join(r.Protocols, ","), here, r.Summary)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			r.Name, r.Family, r.Notify, r.Wait, strings.Join(r.Protocols, ","), here, r.Summary)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -70,11 +74,12 @@ func casesOf(limits []servers.KnownLimit) string {
 
 func rowOf(m servers.Model) row {
 	r := row{
-		Name: m.Name, Family: m.Family, VariantOf: m.VariantOf, Summary: m.Summary, Protocols: m.Protocols,
+		Name: m.Name, Family: m.Family, Notify: m.Notify, Wait: m.Wait,
+		VariantOf: m.VariantOf, Summary: m.Summary, Protocols: m.Protocols,
 		Prefork: m.Prefork, Features: m.Features, Available: true, Card: m.Card, KnownLimits: m.KnownLimits,
 	}
 	if r.Protocols == nil {
-		r.Protocols = []string{"echo", "http"}
+		r.Protocols = proto.Names()
 	}
 	if r.KnownLimits == nil {
 		r.KnownLimits = []servers.KnownLimit{}

@@ -117,7 +117,13 @@ func serve(opts *options, stdout, stderr io.Writer) error {
 
 	cfg := opts.cfg
 	cfg.Log = opts.logger(stderr)
-	cfg.Protocol = opts.protocol(protoCtx)
+	var err error
+	if cfg.Protocol, err = proto.Named(protoCtx, opts.proto, opts.limits); err != nil {
+		return err
+	}
+	if cfg.Protocol, err = injected(cfg.Protocol); err != nil {
+		return err
+	}
 	cfg.Ready = func(a net.Addr) { announce(stdout, opts, a.String(), nil) }
 	if cfg.ReusePort = opts.workerOf != 0; cfg.ReusePort && opts.model.Prefork {
 		cfg.Listener = inheritedListener()
@@ -225,12 +231,4 @@ func explain(err error, addr string) error {
 		return fmt.Errorf("%s may not be used: ports below 1024 are root's; choose a higher one (%w)", addr, err)
 	}
 	return err
-}
-
-// protocol makes the protocol the server speaks.
-func (o *options) protocol(ctx context.Context) proto.Protocol {
-	if o.proto == "http" {
-		return proto.HTTP(ctx, o.limits)
-	}
-	return proto.Echo()
 }

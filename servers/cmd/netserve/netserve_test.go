@@ -120,7 +120,10 @@ func TestServesEveryModelAndStops(t *testing.T) {
 					t.Errorf("ready line %+v; want %s, %s, pid %d", r.ready, m.Name, p, r.cmd.Process.Pid)
 				}
 				ask, want := "hello", "hello"
-				if p == "http" {
+				switch p {
+				case "frame":
+					ask, want = "\x00\x00\x00\x05hello", "\x00\x00\x00\x05hello"
+				case "http":
 					ask, want = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n"
 				}
 				if got := exchange(t, r.ready.Ready, ask, len(want)); got != want {
@@ -241,7 +244,9 @@ func TestListJSON(t *testing.T) {
 	if len(rows) != len(all.Models()) {
 		t.Errorf("%d rows for %d models", len(rows), len(all.Models()))
 	}
-	fields := []string{"name", "family", "summary", "protocols", "available", "reason", "card", "known_limits"}
+	fields := []string{
+		"name", "family", "notify", "wait", "summary", "protocols", "available", "reason", "card", "known_limits",
+	}
 	for i, row := range rows {
 		for _, field := range fields {
 			if _, ok := row[field]; !ok {
@@ -291,6 +296,17 @@ func TestFlagsReachTheServer(t *testing.T) {
 				t.Errorf("answer %q; want %q", got, tt.want)
 			}
 		})
+	}
+	framed := start(t, "--model", "goroutine", "--proto", "frame", "--max-frame", "1")
+	c, err := net.DialTimeout("tcp", framed.ready.Ready, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	io.WriteString(c, "\x00\x00\x00\x01x"+"\x00\x00\x00\x02yy")
+	if got, err := io.ReadAll(c); string(got) != "\x00\x00\x00\x01x" || err != nil {
+		t.Errorf("--max-frame=1: answer %q, %v; want the first frame and the end", got, err)
 	}
 	r := start(t, "--model", "goroutine", "--addr", ":0")
 	if !strings.HasPrefix(r.ready.Ready, "127.0.0.1:") {

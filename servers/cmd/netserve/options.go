@@ -83,7 +83,7 @@ func (o *options) define() (modelName *string) {
 
 	start("What to serve")
 	modelName = f.String("model", "", "`name` of the I/O model; --list shows them")
-	f.StringVar(&o.proto, "proto", "echo", "`protocol`: echo or http")
+	f.StringVar(&o.proto, "proto", "echo", "`protocol`: "+strings.Join(proto.Names(), ", "))
 	f.StringVar(&o.cfg.Addr, "addr", "127.0.0.1:0", "`host:port` to listen on; port 0 lets the kernel choose")
 	for _, name := range []string{"model", "proto", "addr"} {
 		add(name)
@@ -97,16 +97,17 @@ func (o *options) define() (modelName *string) {
 	add("without")
 	number(&o.procs, "procs", "worker processes that share the address, each with all of these; 0: none")
 	f.Var((*numberFlag)(&o.workerOf), "worker-of", "(internal) the `pid` of the master of this worker")
-	start("Bounds (of HTTP, but for the first; 0: none allowed)")
+	start("Bounds (of HTTP, but for the first and the last; 0: none allowed)")
 	number(&o.cfg.MaxConns, "max-conns", "connections beyond this are refused; 0: no bound")
 	o.limits = proto.Limits{
 		RequestLine: proto.DefaultRequestLine, HeaderBytes: proto.DefaultHeaderBytes,
-		Headers: proto.DefaultHeaders, Body: proto.DefaultBody,
+		Headers: proto.DefaultHeaders, Body: proto.DefaultBody, Frame: proto.DefaultFrame,
 	}
 	number(&o.limits.RequestLine, "max-request-line", "bytes of a request line")
 	number(&o.limits.HeaderBytes, "max-header-bytes", "bytes of all header fields of a request")
 	number(&o.limits.Headers, "max-headers", "header fields of a request")
 	number(&o.limits.Body, "max-body", "bytes of a request body")
+	number(&o.limits.Frame, "max-frame", "bytes of a frame's payload (--proto frame)")
 	start("Time (0: no bound)")
 	duration(&o.cfg.Timeouts.Idle, 0, "idle-timeout", "nothing asked and nothing owed")
 	duration(&o.cfg.Timeouts.Head, 10*time.Second, "head-timeout", "from the first byte of a head to its last")
@@ -136,8 +137,8 @@ func (o *options) check(modelName string, models []servers.Model) error {
 	switch {
 	case o.model.Name == "":
 		return unknown("model", modelName, names)
-	case o.proto != "echo" && o.proto != "http":
-		return unknown("protocol", o.proto, []string{"echo", "http"})
+	case !slices.Contains(proto.Names(), o.proto):
+		return unknown("protocol", o.proto, proto.Names())
 	case !o.model.Speaks(o.proto):
 		return fmt.Errorf("%s does not serve %s, only %s", modelName, o.proto, strings.Join(o.model.Protocols, ", "))
 	case o.cfg.ReadSize == 0:
@@ -185,7 +186,8 @@ func (o *options) checkTimes() error {
 			*d = -1
 		}
 	}
-	for _, n := range []*int{&o.limits.RequestLine, &o.limits.HeaderBytes, &o.limits.Headers, &o.limits.Body} {
+	l := &o.limits
+	for _, n := range []*int{&l.RequestLine, &l.HeaderBytes, &l.Headers, &l.Body, &l.Frame} {
 		if *n == 0 {
 			*n = -1
 		}
@@ -253,8 +255,8 @@ func (o *options) help(w io.Writer) {
 netserve --model reactor --loops 1 --max-conns 10k     serve echo on a free port, with one event loop
 netserve --list                                        the models, and which of them run here
 
-Serves echo (RFC 862) or HTTP/1.1 on one I/O model. When it accepts, one JSON line on standard
-output says where. SIGTERM or SIGINT stops it; a second one at once.
+Serves echo (RFC 862), HTTP/1.1 or length-prefixed frames on one I/O model. When it accepts, one
+JSON line on standard output says where. SIGTERM or SIGINT stops it; a second one at once.
 HTTP: GET / | POST /echo | GET /bytes/N | GET /delay/MS | GET /burn/US
 `)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

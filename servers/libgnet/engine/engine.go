@@ -30,7 +30,8 @@ import (
 type Engine struct {
 	gnet.BuiltinEventEngine
 	*loops.House
-	Messages guard.Log // gnet's, which would go to standard output
+	Messages guard.Log           // gnet's, which would go to standard output
+	Tune     func(*gnet.Options) // changes the settings; nil: nothing
 
 	begin    time.Time
 	sweep    func()
@@ -68,6 +69,9 @@ func (e *Engine) Serve(
 	options := gnet.Options{
 		NumEventLoop: e.Loops, ReusePort: true, ReuseAddr: true, TCPNoDelay: gnet.TCPNoDelay,
 		ReadBufferCap: e.ReadSize, Ticker: true, Logger: &e.Messages,
+	}
+	if e.Tune != nil {
+		e.Tune(&options)
 	}
 	ended := make(chan error, 1)
 	// Run returns when the engine has ended, asked to or not.

@@ -14,6 +14,8 @@ func Model() servers.Model {
 		Name:    "proactor-emulated",
 		Summary: "the same server on the reactor's epoll: what the pattern costs without the kernel's help",
 		Family:  servers.Proactor,
+		Notify:  servers.Completion,
+		Wait:    servers.GoesOn,
 		Card: servers.Card{
 			Loops:   "one thread and epoll instance per loop, each with its own listener (SO_REUSEPORT)",
 			Buffers: "one receive buffer per loop; a reply has its own until sent",

@@ -18,6 +18,8 @@ func Model() servers.Model {
 		Name:    "proactor",
 		Summary: "io_uring, hand-rolled: submits operations, and is told when each has been done",
 		Family:  servers.Proactor,
+		Notify:  servers.Completion,
+		Wait:    servers.GoesOn,
 		Card: servers.Card{
 			Loops: "one locked thread and ring per loop, each with its own listener (SO_REUSEPORT)",
 			Buffers: fmt.Sprintf("a pool of %d KiB per loop, from which the kernel chooses when bytes arrive; "+

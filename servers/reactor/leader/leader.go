@@ -26,7 +26,7 @@ const perCPU = 4
 func Model() servers.Model {
 	return servers.Model{
 		Name: "reactor-leader", Summary: "leader/followers: threads share one epoll, each event is one thread's",
-		Family: servers.Reactor, VariantOf: "reactor",
+		Family: servers.Reactor, Notify: servers.Readiness, Wait: servers.GoesOn, VariantOf: "reactor",
 		Card: servers.Card{
 			Loops:   "four threads per CPU, or as many as --loops says, on one epoll instance and one listener",
 			Buffers: "one read buffer per thread at work; a connection holds one only while output is pending",

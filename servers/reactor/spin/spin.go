@@ -56,7 +56,7 @@ import (
 func Model() servers.Model {
 	const summary = "no demultiplexer: tries every connection in turn, at a full processor's cost"
 	m := reactor.Variant("spin", summary, reactor.Options{Demux: open, Loops: 1})
-	m.Spins = true
+	m.Spins, m.Notify, m.Wait = true, servers.ReturnValue, servers.Polls
 	m.Card.Loops = "one loop that never sleeps, with its own listener"
 	m.VariantOf = "reactor"
 	return m
