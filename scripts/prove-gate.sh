@@ -24,7 +24,7 @@ case $mode in
     ;;
   --table) set -- --table "$@" ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "scripts/${0##*/}"
     exit 2
     ;;
 esac

@@ -120,11 +120,14 @@ func (c *client) receive(fd int) error {
 	return nil
 }
 
-// lockstep sends n requests one by one, each after a pause in which the server has gone to
-// sleep: then it does for each exactly what one request takes.
-func (c *client) lockstep(n int, pause time.Duration) error {
+// lockstep sends n requests one by one, each after a pause and once the server has gone to
+// sleep: then it does for each exactly what one request takes. pid 0 is not waited for.
+func (c *client) lockstep(pid, n int, pause time.Duration) error {
 	for range n {
 		time.Sleep(pause)
+		if err := asleep(pid); err != nil {
+			return err
+		}
 		if err := c.send(c.fds[0]); err != nil {
 			return err
 		}
@@ -155,7 +158,33 @@ func (c *client) burst(pid, rounds int) error {
 				return err
 			}
 		}
-		time.Sleep(time.Millisecond) // let it go to sleep before it is frozen again
+		time.Sleep(time.Millisecond)
+		if err := asleep(pid); err != nil { // or it would be frozen in the middle of something
+			return err
+		}
+	}
+	return nil
+}
+
+// sleepPatience bounds the wait for a server that goes to sleep: some never do.
+const sleepPatience = 20 * time.Millisecond
+
+// asleep waits until no thread of a process runs or waits for a processor. On a machine with
+// other work a fixed pause is not enough: the server has not had its turn yet.
+func asleep(pid int) error {
+	for begin := time.Now(); pid != 0 && time.Since(begin) < sleepPatience; time.Sleep(50 * time.Microsecond) {
+		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			return fmt.Errorf("threads of process: %w", err)
+		}
+		running := false
+		for _, task := range tasks {
+			state, err := stateIn(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name()))
+			running = running || (err == nil && state == 'R') // a thread may have ended meanwhile
+		}
+		if !running {
+			return nil
+		}
 	}
 	return nil
 }
@@ -166,7 +195,7 @@ func freeze(pid int) error {
 		return os.NewSyscallError("kill", err)
 	}
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(100 * time.Microsecond) {
-		state, err := processState(pid)
+		state, err := stateIn(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			return err
 		}
@@ -177,15 +206,15 @@ func freeze(pid int) error {
 	return fmt.Errorf("process %d does not stop", pid)
 }
 
-// processState is the letter after the name in /proc/PID/stat; the name may hold anything.
-func processState(pid int) (byte, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// stateIn is the letter after the name in a stat file of /proc; the name may hold anything.
+func stateIn(path string) (byte, error) {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return 0, fmt.Errorf("state of process: %w", err)
 	}
 	i := bytes.LastIndexByte(data, ')')
 	if i < 0 || i+2 >= len(data) {
-		return 0, fmt.Errorf("state of process %d: %q", pid, data)
+		return 0, fmt.Errorf("state of process in %s: %q", path, data)
 	}
 	return data[i+2], nil
 }

@@ -88,8 +88,8 @@ type cannotCount struct{ err error }
 func (e *cannotCount) Error() string { return e.err.Error() }
 
 func countLockstep(ctx context.Context, s Subject) (map[string]float64, error) {
-	return counted(ctx, s, Lockstep, 1, s.Effort.Steps, func(c *client, _, share int) error {
-		return c.lockstep(s.Effort.Steps/share, pause)
+	return counted(ctx, s, Lockstep, 1, s.Effort.Steps, func(c *client, pid, share int) error {
+		return c.lockstep(pid, s.Effort.Steps/share, pause)
 	})
 }
 
@@ -140,7 +140,7 @@ func countMemory(ctx context.Context, s Subject) (map[string]float64, error) {
 		var mallocs [3]float64
 		some := s.Effort.AllocRequests
 		for i, n := range []int{some / 2, some, 2 * some} {
-			if err := c.lockstep(n, 0); err != nil {
+			if err := c.lockstep(0, n, 0); err != nil {
 				return err
 			}
 			answer, err := ask(server, i+1)

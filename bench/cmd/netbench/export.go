@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,17 +27,21 @@ func (a *app) exportCommand() *cobra.Command {
 		Long: "Export writes the figures of a run to standard output, or whole or not at all to a file. Cells\n" +
 			"that are not sound are left out, except from junit, where they are failures. The formats:\n\n" + help.String(),
 		Example: `  netbench export results/reference --format github-bigger --out bigger.json
+  netbench export results/reference --format all --out exports   # a folder with all of them
   netbench export results/reference --format bench | benchstat -col /model -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.export(args[0], name, out, baseline) },
 	}
-	cmd.Flags().StringVar(&name, "format", "bench", "one of the `formats` above")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "`file`; default: standard output")
+	cmd.Flags().StringVar(&name, "format", "bench", "one of the `formats` above, or all")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "`file`, for all a folder; default: standard output")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "`model` that ratios refer to (default goroutine)")
 	return cmd
 }
 
 func (a *app) export(dir, name, out, baseline string) error {
+	if name == allFormats {
+		return a.exportAll(dir, out, baseline)
+	}
 	format, err := formatNamed(name)
 	if err != nil {
 		return err
@@ -53,6 +60,25 @@ func (a *app) export(dir, name, out, baseline string) error {
 	return record.WriteWhole(out, whole.Bytes())
 }
 
+// allFormats stands for every format.
+const allFormats = "all"
+
+// exportAll writes every format into a folder, under the names that their readers expect.
+func (a *app) exportAll(dir, out, baseline string) error {
+	if out == "" {
+		return errors.New("--format all needs a folder: --out FOLDER")
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return fmt.Errorf("make a folder for the exports: %w", err)
+	}
+	for _, f := range export.Formats() {
+		if err := a.export(dir, f.Name, filepath.Join(out, f.File), baseline); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func formatNamed(name string) (export.Format, error) {
 	var names []string
 	for _, f := range export.Formats() {
@@ -61,5 +87,5 @@ func formatNamed(name string) (export.Format, error) {
 		}
 		names = append(names, f.Name)
 	}
-	return export.Format{}, &bench.UnknownError{What: "format", Name: name, Known: names}
+	return export.Format{}, &bench.UnknownError{What: "format", Name: name, Known: append(names, allFormats)}
 }

@@ -52,6 +52,18 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: the file differs from standard output (%v)", f.Name, err)
 		}
 	}
+	folder := filepath.Join(t.TempDir(), "exports")
+	if got := netbench(bin, "export", dir, "--format", "all", "--out", folder); got.code != exitOK {
+		t.Errorf("%+v", got)
+	}
+	for _, f := range export.Formats() {
+		if _, err := os.Stat(filepath.Join(folder, f.File)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := netbench(bin, "export", dir, "--format", "all"); got.code != exitUsage {
+		t.Errorf("all formats on standard output: %+v", got)
+	}
 	got := netbench(bin, "export", dir, "--format", "jnuit")
 	if got.code != exitUsage || !strings.Contains(got.stderr, `did you mean "junit"?`) {
 		t.Errorf("%+v", got)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -176,23 +177,31 @@ func (a *app) gateBuilds(ctx context.Context, f gateFlags, dir string) (base, he
 			return base, head, fmt.Errorf("make a folder for the builds: %w", err)
 		}
 	}
-	a.say("building %s", f.base)
-	if base, err = gate.BuildCommit(ctx, f.repo, f.base, sides[0], gate.Recipe{Layout: f.seed}); err != nil {
-		return base, head, fmt.Errorf("base: %w", err)
-	}
 	recipe := gate.Recipe{Layout: f.seed * 31}
 	if f.headTags != "" {
 		recipe.Flags = []string{"-tags=" + f.headTags}
 	}
-	if f.head != "" {
+	var building sync.WaitGroup
+	var errBase, errHead error
+	building.Go(func() {
+		a.say("building %s", f.base)
+		base, errBase = gate.BuildCommit(ctx, f.repo, f.base, sides[0], gate.Recipe{Layout: f.seed})
+	})
+	building.Go(func() {
+		if f.head == "" {
+			a.say("building the work tree")
+			head, errHead = gate.BuildTree(ctx, f.repo, "the work tree", sides[1], recipe)
+			return
+		}
 		a.say("building %s", f.head)
-		head, err = gate.BuildCommit(ctx, f.repo, f.head, sides[1], recipe)
-	} else {
-		a.say("building the work tree")
-		head, err = gate.BuildTree(ctx, f.repo, "the work tree", sides[1], recipe)
-	}
-	if err != nil {
-		return base, head, fmt.Errorf("head: %w", err)
+		head, errHead = gate.BuildCommit(ctx, f.repo, f.head, sides[1], recipe)
+	})
+	building.Wait()
+	switch {
+	case errBase != nil:
+		return base, head, fmt.Errorf("base: %w", errBase)
+	case errHead != nil:
+		return base, head, fmt.Errorf("head: %w", errHead)
 	}
 	return base, head, nil
 }
