@@ -154,7 +154,7 @@ func (s *server) arrived(fd int32, now time.Duration) {
 	c.carried++
 	s.counts.Requests++
 	s.log.arrived(now)
-	fate := s.fate(r.index, now)
+	fate := s.fate(r.index)
 	s.counts.Fates[fate]++
 	at := s.release(r.index, now-s.first) // also for the silent ones: they wait in the queue too
 	if fate == Silence {
@@ -164,10 +164,7 @@ func (s *server) arrived(fd int32, now time.Duration) {
 	s.due.push(entry{at: at + s.first, index: r.index, slot: slot})
 }
 
-func (s *server) fate(i uint64, now time.Duration) string {
-	if s.spec.SilentAfter > 0 && now-s.first >= s.spec.SilentAfter {
-		return Silence
-	}
+func (s *server) fate(i uint64) string {
 	if n := uint64(len(s.spec.Fates)); n > 0 {
 		return s.spec.Fates[i%n]
 	}

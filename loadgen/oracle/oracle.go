@@ -64,8 +64,7 @@ type Spec struct {
 	Fates []string `json:"fates,omitempty"` // of request i: entry i mod length; none: all are answered
 	Seed  uint64   `json:"seed,omitempty"`
 
-	SilentAfter time.Duration `json:"silent_after_ns,omitempty"` // what arrives later is never answered
-	Warmup      time.Duration `json:"warmup_ns,omitempty"`       // what arrives earlier is not in Held, Late
+	Warmup time.Duration `json:"warmup_ns,omitempty"` // what arrives earlier is not in Held, Late
 
 	Ports   int  `json:"ports,omitempty"`   // listening sockets; default 1
 	Backlog int  `json:"backlog,omitempty"` // of the accept queues; default 4096

@@ -27,7 +27,7 @@ func (s *server) reply(slot int32, at, now time.Duration) error {
 		s.counts.Lost++
 		return nil
 	}
-	fate := s.fate(r.index, r.arrived)
+	fate := s.fate(r.index)
 	if fate == Reset {
 		err := unix.SetsockoptLinger(int(r.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 		if err != nil {

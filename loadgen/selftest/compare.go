@@ -122,12 +122,16 @@ func (t *Trial) intervals(q queue, seed uint64) (c covered, err error) {
 		plan.Rate, plan.Arrival = q.rho*sideBySide*1000, loadgen.ArrivalPoisson
 		spec.Rule = oracle.Queue(time.Millisecond, sideBySide, true, true)
 	}
-	seen := t.aside()
-	m, r, err := t.known(spec, plan)
-	late := noise{q: p, times: passes, unit: 1e6, truth: q.truth, spread: 1 / (1 - q.rho)}.allows(seen())
+	var m measurement
+	var r oracle.Report
+	seen, err := t.part(func() (err error) {
+		m, r, err = t.known(spec, plan)
+		return err
+	})
 	if err != nil {
 		return c, err
 	}
+	late, _ := noise{q: p, times: passes, unit: 1e6, truth: q.truth, spread: 1 / (1 - q.rho)}.excuses(seen)
 	truth, less := q.truth(p), ms(offset(m, r))
 	var p99 []float64
 	for _, i := range m.Intervals {
@@ -158,12 +162,15 @@ func comparisons(t *Trial) error {
 	} {
 		different, spoilt := 0, 0
 		for pair := range pairs {
-			seen := t.aside()
-			d, err := t.differ(c.a, c.b, uint64(pair)+1)
-			late := noise{q: 0.5, times: passes, unit: 1}.allows(seen())
+			var d bool
+			seen, err := t.part(func() (err error) {
+				d, err = t.differ(c.a, c.b, uint64(pair)+1)
+				return err
+			})
 			if err != nil {
 				return err
 			}
+			late, _ := noise{q: 0.5, times: passes, unit: 1}.excuses(seen)
 			different += count(d)
 			spoilt += count(!d && late >= float64(c.b-c.a)) // medians can move by as much as they differ
 		}

@@ -206,7 +206,11 @@ func oneOrTwo(t *Trial) error {
 			order = []int{2, 1}
 		}
 		for _, n := range order {
-			sums, err := t.together(h, n, rate/n)
+			var sums []loadgen.Summary
+			_, err := t.part(func() (err error) {
+				sums, err = t.together(h, n, rate/n)
+				return err
+			})
 			if err != nil {
 				return err
 			}

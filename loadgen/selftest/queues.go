@@ -79,7 +79,12 @@ func (t *Trial) oneQueue(q queue) error {
 	var less float64
 	single := map[float64][]float64{} // quantiles of each run
 	for run := range runs {
-		m, r, err := t.queueRun(q, uint64(run)+1, t.seconds(q.seconds))
+		var m measurement
+		var r oracle.Report
+		_, err := t.part(func() (err error) {
+			m, r, err = t.queueRun(q, uint64(run)+1, t.seconds(q.seconds))
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -112,11 +112,14 @@ func (r Result) status() string {
 	return Passed
 }
 
-// took says how long, and if more than one try was needed.
+// took says how long, and what was measured again because the machine was disturbed.
 func (r Result) took() string {
 	seconds := fmt.Sprintf("%.1f s", r.Took.Seconds())
 	if r.Tries > 1 {
 		seconds += fmt.Sprintf(", %d tries", r.Tries)
+	}
+	if r.Again > 0 {
+		seconds += fmt.Sprintf(", %d runs repeated", r.Again)
 	}
 	return seconds
 }

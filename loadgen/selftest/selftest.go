@@ -18,15 +18,19 @@
 // # How to read the table
 //
 // An experiment has one or more checks: expected value, tolerance, measured value. It passes
-// when all of them do. A tolerance never gives way. When one is missed, and a thread that does
-// nothing but sleep and look at the clock was woken late by the machine in the same experiment,
+// when all of them do. A tolerance never gives way. When one is missed, and threads that do
+// nothing but sleep and look at the clock were woken late by the machine in the same experiment,
 // enough to explain the deviation, the check says "not met here" with that measurement;
-// without such a witness it fails. A short experiment that the machine spoilt is repeated, twice
-// at most; one that failed stays failed.
+// without such a witness it fails.
+//
+// A window of time in which the witnesses saw the machine disturbed is measured again: a whole
+// experiment if it is short, and one run of many if it is long. That is decided by what the
+// witnesses saw and never by what the window showed: to repeat what failed until it passes would
+// be luck. There is a time for repetitions; when it is spent, what was measured counts.
 //
 // # What to watch
 //
-// The witness is independent of generator and oracle. If their own figures could excuse them,
+// The witnesses are independent of generator and oracle. If their own figures could excuse them,
 // a generator that is broken enough would pass.
 package selftest
 
@@ -65,9 +69,10 @@ type Lab struct {
 	Rate float64
 	// Witness watches the machine in every experiment, so that deviations can be explained.
 	Witness bool
-	// Tries is how often an experiment is carried out at most, while the machine spoils it; 0: 1.
-	// One that fails is never repeated, and neither is one that passes.
-	Tries int
+	// Spare is the time that is left for measuring again what the machine disturbed; nil: none.
+	Spare *time.Duration
+
+	watch func() *witness // tests put others here
 }
 
 // Result is what an experiment showed.
@@ -75,6 +80,7 @@ type Result struct {
 	Experiment
 	Checks []Check
 	Tries  int           // how often it was carried out: the checks are those of the last time
+	Again  int           // parts of it, in the last time, that were carried out again
 	Took   time.Duration // of all tries
 	Err    error         // it could not be carried out
 }
@@ -99,35 +105,58 @@ func (r Result) Find(what string) (Check, bool) {
 	return Check{}, false
 }
 
-// longest is how long an experiment may have taken to be repeated: the whole has an end.
-const longest = 25 * time.Second
+// A try that took longest is not repeated, and none more often than maxTries.
+const (
+	longest  = 25 * time.Second
+	maxTries = 3
+)
 
 // Do carries out one experiment.
 func (l Lab) Do(ctx context.Context, e Experiment) Result {
 	if l.Run == nil {
 		l.Run = loadgen.Run
 	}
+	if l.watch == nil {
+		l.watch = watch
+	}
 	l.Scale, l.Rate = cmp.Or(l.Scale, 1), cmp.Or(l.Rate, 1)
 	from := time.Now()
 	for try := 1; ; try++ {
 		began := time.Now()
-		r := l.once(ctx, e)
+		r, seen := l.once(ctx, e)
 		r.Tries, r.Took = try, time.Since(from)
-		if try >= l.Tries || !r.OK() || !r.spoilt() || time.Since(began) > longest {
+		took := time.Since(began)
+		done := r.Err != nil || !seen.disturbed() || !r.timed()
+		if done || try == maxTries || took > longest || !l.spend(took) {
 			return r
 		}
 	}
 }
 
-func (l Lab) once(ctx context.Context, e Experiment) Result {
+// once returns what an experiment showed, and what was seen since its last section began.
+func (l Lab) once(ctx context.Context, e Experiment) (Result, sightings) {
 	t := &Trial{lab: l, ctx: ctx}
 	if l.Witness {
-		t.witness = watch()
+		t.witness = l.watch()
 	}
 	err := e.run(t)
 	err = joinErrors(err, t.cleanUp())
-	t.settle()
-	return Result{Experiment: e, Checks: t.checks, Err: err}
+	seen := t.settle()
+	return Result{Experiment: e, Checks: t.checks, Again: t.again, Err: err}, seen
+}
+
+// spend reports whether there is time to measure something again, and takes it.
+func (l Lab) spend(time time.Duration) bool {
+	if l.Spare == nil || *l.Spare < time {
+		return false
+	}
+	*l.Spare -= time
+	return true
+}
+
+// timed reports whether the machine's lateness can be in anything that was checked.
+func (r Result) timed() bool {
+	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.timed })
 }
 
 // spoilt reports whether the machine kept a tolerance from being met.

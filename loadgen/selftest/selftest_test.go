@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,9 @@ func lab(t *testing.T) Lab {
 		t.Fatal(err)
 	}
 	// A tenth: sorting ten million values takes a minute under the race detector.
-	return Lab{Program: func(args ...string) *exec.Cmd { return exec.Command(self, args...) }, Scale: 0.1}
+	return Lab{
+		Program: func(args ...string) *exec.Cmd { return exec.Command(self, args...) }, Scale: 0.1, Witness: true,
+	}
 }
 
 // TestQuick is the quick set: what does not depend on how busy the machine is.
@@ -76,7 +79,7 @@ func TestExperimentsAreNumberedAndExplained(t *testing.T) {
 
 // try carries out checks without an experiment.
 func try(witness *witness, checks func(t *Trial)) []Check {
-	trial := &Trial{witness: witness, lab: Lab{Scale: 1}}
+	trial := &Trial{witness: witness, lab: Lab{Scale: 1, watch: watch}}
 	checks(trial)
 	trial.settle()
 	return trial.checks
@@ -108,32 +111,54 @@ func TestChecksCanFail(t *testing.T) {
 
 func nan() float64 { return stallQuantile(0, 0, 0, 0) }
 
-// TestOnlyTheMachineExcuses: a deviation is excused if the witness was woken as late, and no
+// saw is a witness that has seen n wake-ups so late, a processor for each number.
+func saw(n int, ns ...int64) *witness {
+	w := &witness{}
+	for _, late := range ns {
+		h := latency.New(latency.Coarse)
+		for range n {
+			h.Record(late)
+		}
+		w.seen = append(w.seen, h)
+	}
+	return w
+}
+
+func TestWitnessesSeeEveryProcessor(t *testing.T) {
+	w := watch()
+	time.Sleep(5 * time.Millisecond)
+	seen := w.stop()
+	if len(seen) == 0 || len(seen) > runtime.NumCPU() {
+		t.Errorf("%d witnesses on %d processors", len(seen), runtime.NumCPU())
+	}
+	for i, h := range seen {
+		if h.Count() == 0 {
+			t.Errorf("witness %d saw nothing", i)
+		}
+	}
+}
+
+// TestOnlyTheMachineExcuses: a deviation is excused if a witness was woken as late, and no
 // further.
 func TestOnlyTheMachineExcuses(t *testing.T) {
-	late := func(ns int64) *witness {
-		w := watch()
-		h := w.stop()
-		h.Reset()
-		for range 1000 {
-			h.Record(ns)
-		}
-		w.done <- h // settle stops it once more
-		return w
-	}
 	miss := func(t *Trial) { t.near("x", " ms", 5, 1, 6.5, noise{q: 0.5, times: 2, unit: 1e6}) }
-	if got := try(late(250_000+3000), miss)[0]; got.Status != NotMet || !strings.Contains(got.Reason, "of 1000 wake-ups") {
-		t.Errorf("%+v, want %s", got, NotMet)
-	}
-	if got := try(late(240_000), miss)[0]; got.Status != Failed {
-		t.Errorf("%+v, want %s", got, Failed)
-	}
 	low := func(t *Trial) { t.near("x", " ms", 5, 1, 3.5, noise{q: 0.5, times: 2, unit: 1e6}) }
-	if got := try(late(1e9), low)[0]; got.Status != Failed {
-		t.Errorf("%+v: lateness excuses what is too fast", got)
-	}
-	if got := try(nil, miss)[0]; got.Status != Failed {
-		t.Errorf("%+v without a witness, want %s", got, Failed)
+	for name, c := range map[string]struct {
+		witness *witness
+		check   func(t *Trial)
+		want    string
+	}{
+		"late enough":                       {saw(1000, 253_000), miss, NotMet},
+		"late enough on one processor":      {saw(1000, 1, 253_000, 2), miss, NotMet},
+		"not late enough":                   {saw(1000, 240_000), miss, Failed},
+		"not late enough on any processor":  {saw(1000, 240_000, 230_000), miss, Failed},
+		"lateness excuses nothing too fast": {saw(1000, 1e9), low, Failed},
+		"no witness":                        {nil, miss, Failed},
+	} {
+		got := try(c.witness, c.check)[0]
+		if got.Status != c.want || got.Status == NotMet && !strings.Contains(got.Reason, "of 1000 wake-ups") {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		}
 	}
 }
 
@@ -167,24 +192,57 @@ func TestAllowanceIsTheUnionBound(t *testing.T) {
 	}
 }
 
+// watching hands out witnesses one by one.
+func watching(all ...*witness) func() *witness {
+	return func() *witness {
+		w := all[0]
+		all = all[1:]
+		return w
+	}
+}
+
 // TestSectionsHaveWitnessesOfTheirOwn: a disturbance excuses only what was measured in it.
 func TestSectionsHaveWitnessesOfTheirOwn(t *testing.T) {
 	miss := func(t *Trial) { t.near("x", " ms", 5, 1, 6.5, noise{q: 0.5, times: 2, unit: 1e6}) }
-	checks := try(watch(), func(t *Trial) {
-		h := t.witness.stop()
-		h.Reset()
-		h.Record(1e9)
-		t.witness.done <- h
-		miss(t)
-		t.section()
-		h = t.witness.stop()
-		h.Reset()
-		h.Record(1000)
-		t.witness.done <- h
-		miss(t)
-	})
-	if checks[0].Status != NotMet || checks[1].Status != Failed {
-		t.Errorf("%+v", checks)
+	trial := &Trial{witness: saw(1, 1e9), lab: Lab{watch: watching(saw(1, 1000))}}
+	miss(trial)
+	trial.section()
+	miss(trial)
+	trial.settle()
+	if c := trial.checks; c[0].Status != NotMet || c[1].Status != Failed {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestPartsAreRepeatedBlindly: a run of an experiment is repeated for what the witnesses saw, while
+// there is time, and what they saw of a run that does not count excuses nothing.
+func TestPartsAreRepeatedBlindly(t *testing.T) {
+	const quiet, loud = 1000, 50_000_000
+	spare := time.Hour
+	for name, c := range map[string]struct {
+		seen  []int64 // before, then in each run, and after
+		spare *time.Duration
+		runs  int
+		want  string
+	}{
+		"quiet":             {[]int64{quiet, quiet, quiet}, &spare, 1, Failed},
+		"loud, then quiet":  {[]int64{quiet, loud, quiet, quiet}, &spare, 2, Failed},
+		"loud, and no time": {[]int64{quiet, loud, quiet}, nil, 1, NotMet},
+	} {
+		var all []*witness
+		for _, ns := range c.seen {
+			all = append(all, saw(100, ns))
+		}
+		trial := &Trial{witness: all[0], lab: Lab{Spare: c.spare, watch: watching(all[1:]...)}}
+		runs := 0
+		if _, err := trial.part(func() error { runs++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		trial.near("x", " ms", 5, 1, 16, noise{q: 0.9, times: 2, unit: 1e6})
+		trial.settle()
+		if got := trial.checks[0].Status; runs != c.runs || trial.again != runs-1 || got != c.want {
+			t.Errorf("%s: %d runs, %d again, %s", name, runs, trial.again, got)
+		}
 	}
 }
 
@@ -197,31 +255,39 @@ func TestSpoiltRunsExcuse(t *testing.T) {
 	}
 }
 
-// TestOnlyASpoiltTryIsRepeated: repeating what failed would let it pass by luck.
-func TestOnlyASpoiltTryIsRepeated(t *testing.T) {
-	for _, c := range []struct {
-		first, second, want string
-		tries               int
+// TestDisturbedTriesAreRepeatedBlindly: for what the machine did, and not for what they showed, or
+// what fails could pass by luck.
+func TestDisturbedTriesAreRepeatedBlindly(t *testing.T) {
+	const quiet, loud = 1000, 50_000_000
+	for name, c := range map[string]struct {
+		seen  []int64
+		shown []string
+		spare time.Duration
+		timed bool
 	}{
-		{NotMet, Passed, Passed, 2},
-		{NotMet, Failed, Failed, 2},
-		{NotMet, NotMet, NotMet, 3},
-		{Failed, Passed, Failed, 1},
-		{Passed, Failed, Passed, 1},
+		"quiet, passed":               {[]int64{quiet}, []string{Passed}, time.Hour, true},
+		"quiet, failed":               {[]int64{quiet}, []string{Failed}, time.Hour, true},
+		"quiet, not met":              {[]int64{quiet}, []string{NotMet}, time.Hour, true},
+		"loud, passed":                {[]int64{loud, quiet}, []string{Passed, Failed}, time.Hour, true},
+		"loud, failed":                {[]int64{loud, quiet}, []string{Failed, Passed}, time.Hour, true},
+		"loud to the end":             {[]int64{loud, loud, loud}, []string{Passed, Passed, Failed}, time.Hour, true},
+		"loud, but time is not in it": {[]int64{loud}, []string{Failed}, time.Hour, false},
+		"loud, and no time":           {[]int64{loud}, []string{Passed}, 0, true},
+		"loud on both, then less":     {[]int64{loud, loud, quiet}, []string{Passed, NotMet, Passed}, time.Hour, true},
 	} {
+		var all []*witness
+		for _, ns := range c.seen {
+			all = append(all, saw(100, ns))
+		}
 		n := 0
 		e := Experiment{run: func(t *Trial) error {
+			t.checks = append(t.checks, Check{Status: c.shown[n], timed: c.timed})
 			n++
-			status := c.second
-			if n == 1 {
-				status = c.first
-			}
-			t.checks = append(t.checks, Check{Status: status})
 			return nil
 		}}
-		r := Lab{Tries: 3}.Do(t.Context(), e)
-		if got := r.Checks[0].Status; got != c.want || r.Tries != c.tries || n != c.tries {
-			t.Errorf("%s, then %s: %s after %d tries (%d)", c.first, c.second, got, r.Tries, n)
+		r := Lab{Witness: true, Spare: &c.spare, watch: watching(all...)}.Do(t.Context(), e)
+		if got, want := r.Checks[0].Status, c.shown[len(c.shown)-1]; got != want || r.Tries != len(c.seen) || n != r.Tries {
+			t.Errorf("%s: %s after %d tries (%d), want %s", name, got, r.Tries, n, want)
 		}
 	}
 }

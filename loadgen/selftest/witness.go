@@ -3,6 +3,8 @@ package selftest
 import (
 	"math"
 	"runtime"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,24 +13,37 @@ import (
 	"iomodels/loadgen/latency"
 )
 
-// witness is a thread that wants to wake up every millisecond, and takes note of how late it
-// does. It depends on nothing but the machine, so it may excuse others. Like requests, its
-// wake-ups have due times: a pause of 100 ms makes a hundred of them late, and not one.
+// witness watches the machine: on each processor a thread that wants to wake up every millisecond,
+// and takes note of how late it does. It depends on nothing but the machine, so it may excuse
+// others. Like requests, its wake-ups have due times: a pause of 100 ms makes a hundred of them
+// late, and not one. The threads are bound to their processors: one that may move evades the very
+// programs that the generator has to wait for.
 type witness struct {
 	quit atomic.Bool
-	done chan *latency.Histogram
+	wait sync.WaitGroup
+	seen sightings // each thread has its own
 }
 
 func watch() *witness {
-	w := &witness{done: make(chan *latency.Histogram, 1)}
-	go w.run()
+	var set unix.CPUSet
+	_ = unix.SchedGetaffinity(0, &set) // then there are none, and nothing is excused
+	w := &witness{}
+	for cpu := 0; len(w.seen) < set.Count(); cpu++ {
+		if set.IsSet(cpu) {
+			late := latency.New(latency.Coarse)
+			w.seen = append(w.seen, late)
+			w.wait.Go(func() { w.run(cpu, late) })
+		}
+	}
 	return w
 }
 
-func (w *witness) run() {
+// run does not give its thread back: it ends with it, and so do its settings.
+func (w *witness) run(cpu int, late *latency.Histogram) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	late := latency.New(latency.Coarse)
+	var here unix.CPUSet
+	here.Set(cpu)
+	_ = unix.SchedSetaffinity(0, &here)                // without it, it is a witness all the same
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // without it everything is 50 us late: visible
 	for at := monotonic(); !w.quit.Load(); at += int64(time.Millisecond) {
 		ts := unix.NsecToTimespec(at)
@@ -36,23 +51,45 @@ func (w *witness) run() {
 		}
 		late.Record(monotonic() - at)
 	}
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0)
-	w.done <- late
 }
 
-// aside watches the machine until it is asked what it saw, which has to be once. Without
-// witnesses it sees nothing.
-func (t *Trial) aside() (seen func() *latency.Histogram) {
-	if !t.lab.Witness {
-		return func() *latency.Histogram { return latency.New(latency.Coarse) }
-	}
-	return watch().stop
-}
-
-// stop returns how late the wake-ups were, in ns.
-func (w *witness) stop() *latency.Histogram {
+// stop returns what was seen.
+func (w *witness) stop() sightings {
 	w.quit.Store(true)
-	return <-w.done
+	w.wait.Wait()
+	return w.seen
+}
+
+// sightings are how late wake-ups were, in ns, on each processor.
+type sightings []*latency.Histogram
+
+// and is what was seen at both times.
+func (s sightings) and(later sightings) (both sightings) {
+	for i := range max(len(s), len(later)) {
+		sum := latency.New(latency.Coarse)
+		for _, seen := range []sightings{s, later} {
+			if i < len(seen) {
+				sum.Merge(seen[i])
+			}
+		}
+		both = append(both, sum)
+	}
+	return both
+}
+
+// From here on the machine does not merely take its time, it does something else. An idle one,
+// even a virtual one, wakes 99 of 100 sleepers within half of the first.
+const (
+	disturbedP99 = 300 * time.Microsecond
+	disturbedMax = 10 * time.Millisecond
+)
+
+// disturbed reports whether what was measured meanwhile says nothing. It does not know what was
+// measured.
+func (s sightings) disturbed() bool {
+	return slices.ContainsFunc(s, func(h *latency.Histogram) bool {
+		return h.Quantile(0.99) > int64(disturbedP99) || h.Max() > int64(disturbedMax)
+	})
 }
 
 func monotonic() int64 {
@@ -93,6 +130,17 @@ const (
 	ofShare  // percentage of slow requests
 )
 
+// excuses returns by how much the figure can be off, if requests were late as wake-ups were on the
+// processor where that is most; and what was seen there.
+func (n noise) excuses(seen sightings) (allowed float64, where *latency.Histogram) {
+	for _, h := range seen {
+		if a := n.allows(h); where == nil || a > allowed {
+			allowed, where = a, h
+		}
+	}
+	return allowed, where
+}
+
 // allows is by how much the figure can be off if requests were late as the witness was, in units
 // of the check. For a quantile it is the union bound: whatever y is, a request is late by more
 // than times*y only if one of its wake-ups was late by more than y; let that be the share u of
@@ -100,7 +148,7 @@ const (
 //
 //	quantile q of response  <=  truth(q + times u) + times y,   with the y that makes it smallest
 func (n noise) allows(seen *latency.Histogram) float64 {
-	if n.times == 0 || seen.Count() == 0 {
+	if n.times == 0 || seen.Count() == 0 { // the figure is not one of time, or too short to be watched
 		return 0
 	}
 	switch n.kind {
