@@ -22,6 +22,7 @@ import (
 // historyFlags are the flags of the verbs of history.
 type historyFlags struct {
 	file, epoch, baseline, class, metric string
+	html                                 string
 	absolute, all                        bool
 	model, place, out                    string // of the series that is drawn
 }
@@ -33,9 +34,16 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Keep the figures of campaigns, and see how they move over commits",
 		Long: "History is a file of JSON lines, one per campaign, only ever appended to. Figures of two kinds of\n" +
 			"machine are never put side by side; a shift in a series is advice, not a verdict.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  netbench history --html /tmp/history.html",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.html == "" {
+				return cmd.Help()
+			}
+			return a.historyPage(f)
+		},
 	}
+	cmd.Flags().StringVar(&f.html, "html", "", "write the page of all series, one `file` that needs no network")
 	cmd.PersistentFlags().StringVar(&f.file, "file", filepath.Join("results", "history.jsonl"), "the history")
 	add := &cobra.Command{
 		Use: "add RUN", Short: "Append the figures of a run", Args: cobra.ExactArgs(1),
@@ -163,6 +171,14 @@ func (a *app) openHistory(path string) (history.File, error) {
 		return file, &exitError{exitUnavailable, err}
 	}
 	return file, nil
+}
+
+func (a *app) historyPage(f historyFlags) error {
+	file, err := a.openHistory(f.file)
+	if err != nil {
+		return err
+	}
+	return a.writeHistoryPage(f.html, file)
 }
 
 // trend is a series with what became of it.

@@ -53,6 +53,7 @@ func TestHistory(t *testing.T) {
 		{"absolutes of two", history("compare", "--absolute", "c0", "c3"), exitUsage, `kernel "6.18" and "7.0"`},
 		{"unknown commit", history("compare", "c0", "zz"), exitUsage, "there are: c3, c2, c1, c0"},
 		{"help", netbench(bin, "history"), exitOK, "compare"},
+		{"page", netbench(bin, "history", "--file", file, "--html", filepath.Join(root, "h.html")), exitOK, "page: "},
 		{"no such series", history("draw", "--model", "nix", "--out", root), exitUsage, "no series of nix"},
 	} {
 		if tc.got.code != tc.code || !strings.Contains(tc.got.stdout+tc.got.stderr, tc.want) {

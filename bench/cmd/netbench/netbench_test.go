@@ -187,6 +187,13 @@ func TestReport(t *testing.T) {
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("alpha")) {
 		t.Errorf("%v\n%s", err, text)
 	}
+	if text, err := os.ReadFile(filepath.Join(dir, pageFile)); err != nil || !bytes.Contains(text, []byte("</html>")) {
+		t.Errorf("the page beside the run: %v", err)
+	}
+	alone := filepath.Join(out, "page.html")
+	if got := netbench(bin, "report", dir, "--html", alone); got.code != exitOK || strings.Contains(got.stdout, "charts") {
+		t.Errorf("%+v", got)
+	}
 	records := filepath.Join(dir, record.RecordsFile)
 	data, err := os.ReadFile(records)
 	if err != nil {

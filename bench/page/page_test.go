@@ -1,0 +1,225 @@
+package page_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"iomodels/bench/history"
+	"iomodels/bench/page"
+	"iomodels/bench/record"
+	"iomodels/bench/synth"
+)
+
+// reportOf is the page of an invented run.
+func reportOf(t *testing.T, run *record.Run) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := page.Report(&buf, run, ""); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+func historyOf(t *testing.T, file history.File) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := page.History(&buf, file); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+// campaigns invents a history: one class of machines whose reactor became dearer on the way, and a
+// campaign on another machine.
+func campaigns(n int) history.File {
+	var file history.File
+	for i := range n {
+		run := synth.Run(synth.Options{
+			Seed: uint64(i + 1), Blocks: 6, Models: []string{"goroutine", "reactor"}, Conns: []int{100},
+		})
+		run.Env.Commit = fmt.Sprintf("%07x", 0xabc000+i*77)
+		run.Env.Started = run.Env.Started.Add(time.Duration(i) * 24 * time.Hour)
+		for k := range run.Records {
+			if r := &run.Records[k]; r.Cell.Model == "reactor" && i >= n/2 {
+				r.Server.CPUS *= 1.15
+			}
+		}
+		if i == 1 {
+			run.Env.CPU = "Another Invented CPU"
+		}
+		line := history.FromRun(run, history.Options{Authored: run.Env.Started.Add(-time.Hour)})
+		if i == 3 {
+			line.Cells = line.Cells[:len(line.Cells)/2] // a campaign that was cut short: a gap
+		}
+		file.Lines = append(file.Lines, line)
+	}
+	return file
+}
+
+func TestReportHoldsItsParts(t *testing.T) {
+	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 6, Mishaps: true}))
+	for _, part := range []string{
+		"<h2>Verdicts</h2>", "No verdict: 6 of the 12 blocks", "ratio to goroutine", "This run has no A/A twin",
+		"Response time by percentile", "Throughput against connections", "Response time against offered load",
+		"What a request costs", "What a connection costs", "Drift over the blocks", "Response time over time",
+		"What this does not say", "netserve exited with code 2", "Invented CPU", "figures.csv.gz", "Leon Sorokin",
+		"the generator was late",
+	} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page lacks %q", part)
+		}
+	}
+}
+
+func TestTiersComeWithEnoughBlocks(t *testing.T) {
+	models := []string{"goroutine", "reactor", "gnet"}
+	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 16, Models: models}))
+	if !strings.Contains(html, `<th scope="col" class="tier">tier</th>`) || strings.Contains(html, "No verdict") {
+		t.Error("sixteen blocks of three models give tiers")
+	}
+}
+
+// TestWhatIsMissingIsSaid: a run of almost nothing still is a page, and says what it lacks.
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	run := synth.Run(synth.Options{Seed: 1, Blocks: 1, Models: []string{"goroutine"}, Conns: []int{10}})
+	for i := range run.Records {
+		run.Records[i].Load.Intervals = nil
+	}
+	html := reportOf(t, run)
+	for _, part := range []string{
+		"This run compares no two models", "A drift takes two blocks", "The records hold no time series",
+		"This run did not take memory",
+	} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page lacks %q", part)
+		}
+	}
+	reportOf(t, &record.Run{Dir: "x", Records: []record.Record{{Skipped: "nothing runs here"}}})
+}
+
+// hostile is what a client might send to break out of text, attribute, script, style or address.
+const hostile = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"' onload=alert(1) {{.}} --></style>`
+
+func TestWhateverRecordsHoldIsText(t *testing.T) {
+	models := []string{"goroutine", hostile}
+	run := synth.Run(synth.Options{Seed: 1, Blocks: 2, Models: models, Conns: []int{10, 1000}, Mishaps: true})
+	run.Dir, run.Env.Commit, run.Env.CPU = "runs/"+hostile, hostile, hostile
+	run.Env.Command, run.Env.Limits = []string{hostile}, map[string]string{hostile: hostile}
+	run.Warnings = []string{hostile}
+	for i := range run.Records {
+		run.Records[i].Load.Reasons, run.Records[i].Load.Verdict = []string{hostile}, "suspect"
+		if i%7 == 0 {
+			run.Records[i].Failed = hostile
+		}
+	}
+	file := history.File{Lines: []history.Line{history.FromRun(run, history.Options{Baseline: "goroutine"})}}
+	file.Lines[0].Profile, file.Warnings = "x; rm -rf ~", []string{hostile}
+	for name, html := range map[string]string{"report": reportOf(t, run), "history": historyOf(t, file)} {
+		for _, bad := range []string{"<script>alert", "<img", "<style>{{", "rm -rf ~ "} {
+			if strings.Contains(html, bad) {
+				t.Errorf("%s: %q stands in the page as it came", name, bad)
+			}
+		}
+		if scripts := strings.Count(html, "</script>"); scripts != 4 {
+			t.Errorf("%s: %d scripts end, want 4: the data and three of ours", name, scripts)
+		}
+		if !json.Valid([]byte(embedded(t, html))) {
+			t.Errorf("%s: the data are no JSON", name)
+		}
+	}
+	if strings.Contains(historyOf(t, file), "git checkout") {
+		t.Error("a commit that is no plain word must not stand in a command that people paste")
+	}
+}
+
+// embedded is the data of a page.
+func embedded(t *testing.T, html string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(html, `<script type="application/json" id="data">`)
+	if !ok {
+		t.Fatal("the page has no data")
+	}
+	data, _, _ := strings.Cut(rest, "</script>")
+	return data
+}
+
+func TestPagesNameNoOtherPlace(t *testing.T) {
+	address := regexp.MustCompile(`(?:src|href|action|data|poster|formaction)\s*=\s*"([^"]*)"|url\(([^)]*)\)|@import`)
+	for name, html := range pages(t) {
+		for _, m := range address.FindAllStringSubmatch(html, -1) {
+			to := m[1] + m[2]
+			if !strings.HasPrefix(to, "#") && !strings.HasPrefix(to, "data:") && m[0] != `data=""` {
+				t.Errorf("%s: %s", name, m[0])
+			}
+		}
+		if !strings.Contains(html, "default-src &#39;none&#39;; script-src &#39;sha256-") {
+			t.Errorf("%s: no policy that forbids requests", name)
+		}
+	}
+}
+
+func pages(t *testing.T) map[string]string {
+	two := []string{"goroutine", "gnet"}
+	return map[string]string{
+		"report":  reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 3, Models: two, Mishaps: true})),
+		"history": historyOf(t, campaigns(6)),
+	}
+}
+
+func TestTheSameRecordsGiveTheSameBytes(t *testing.T) {
+	a, b := pages(t), pages(t)
+	for name := range a {
+		if a[name] != b[name] {
+			t.Errorf("%s differs from itself", name)
+		}
+	}
+}
+
+// TestPagesStayLight: what a page weighs without data, and with those of a usual run.
+func TestPagesStayLight(t *testing.T) {
+	sum := 0
+	err := fs.WalkDir(os.DirFS("assets"), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join("assets", path))
+		sum += len(data)
+		ours := filepath.Ext(path) == ".js" && !strings.Contains(path, "uPlot")
+		if lines := bytes.Count(data, []byte("\n")); ours && lines >= 400 {
+			t.Errorf("%s has %d lines", path, lines)
+		}
+		return err
+	})
+	if err != nil || sum > 150<<10 {
+		t.Errorf("the assets weigh %d bytes, more than 150 KiB (%v)", sum, err)
+	}
+	if html := reportOf(t, synth.Run(synth.Options{Seed: 1, Mishaps: true})); len(html) > 1<<20 {
+		t.Errorf("the page of a usual run weighs %d bytes, more than 1 MiB", len(html))
+	}
+}
+
+func TestHistoryPutsTheWorstOnTop(t *testing.T) {
+	html := historyOf(t, campaigns(16))
+	first := html[strings.Index(html, "<table class=\"figures overview\">"):]
+	first, _, _ = strings.Cut(first[strings.Index(first, "<tbody>"):], "</tr>")
+	if !strings.Contains(first, `data-srv="reactor"`) || !strings.Contains(first, ": worse") {
+		t.Errorf("the first row is %s", first)
+	}
+	if n := strings.Count(html, `<section class="class"`); n != 2 {
+		t.Errorf("%d classes of machines, want 2", n)
+	}
+	if !strings.Contains(html, "git checkout 0abc000 &amp;&amp; make build") {
+		t.Error("no command that measures a campaign again")
+	}
+	if err := page.History(&bytes.Buffer{}, history.File{}); err == nil {
+		t.Error("a history without campaigns has no page")
+	}
+}
