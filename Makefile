@@ -64,8 +64,18 @@ bench-full: build ## the long matrix (hours): more sizes, blocks and longer wind
 	scripts/bench.sh full
 
 .PHONY: bench-record
-bench-record: bench ## make bench, then append its figures to results/history.jsonl
+bench-record: bench ## make bench, then append its figures to results/history.jsonl, and draw them
 	$(BIN)/netbench history add "$$(find results/runs -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)"
+	$(BIN)/netbench history draw
+
+.PHONY: gate
+gate: build ## compare the work tree with a commit: make gate BASE=main
+	$(BIN)/netbench gate --base $(or $(BASE),main)
+
+.PHONY: prove-gate
+prove-gate: ## test the gate itself, on equal builds and on faults (an hour; can be stopped and resumed)
+	scripts/prove-gate.sh --aa
+	scripts/prove-gate.sh --sensitivity
 
 .PHONY: bench-generator
 bench-generator: build ## what the load generator costs beside wrk, and its lag (needs wrk)

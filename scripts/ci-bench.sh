@@ -36,7 +36,6 @@ export_run() { "$netbench" export "$1" --format all --out "$out"; } # RUN
 
 record() {
   make bench-record
-  "$netbench" history draw
   export_run "$(find results/runs -mindepth 1 -maxdepth 1 -type d | sort | tail -n 1)"
   cp results/history.jsonl "$out/"
 }

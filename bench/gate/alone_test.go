@@ -75,6 +75,7 @@ func alone(t *testing.T, dir string) (gate.Build, map[string]string) {
 }
 
 func TestOnlyTheModelThatChangedIsChanged(t *testing.T) {
+	t.Parallel()
 	keep := func(s string) string { return s }
 	base, was := alone(t, twoModels(t, keep))
 	head, is := alone(t, twoModels(t, func(s string) string { return strings.Replace(s, "one", "uno", 1) }))
@@ -92,6 +93,7 @@ func TestOnlyTheModelThatChangedIsChanged(t *testing.T) {
 
 // TestLayoutsDiffer: a fresh layout is another program that does the same.
 func TestLayoutsDiffer(t *testing.T) {
+	t.Parallel()
 	b, err := build(t, hello)
 	if err != nil {
 		t.Fatal(err)

@@ -214,6 +214,7 @@ func build(t *testing.T, source string) (gate.Build, error) {
 const hello = "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"
 
 func TestCommentsAreNoCode(t *testing.T) {
+	t.Parallel()
 	one, err := build(t, hello)
 	if err != nil {
 		t.Fatal(err)

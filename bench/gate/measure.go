@@ -210,6 +210,9 @@ func against(
 		return err
 	}
 	defer server.Stop(patience)
+	if len(server.PIDs) > 1 {
+		return &cannotCount{errors.New("several processes: they cannot be frozen, or asked, as one")}
+	}
 	addr, err := netip.ParseAddrPort(server.Addr)
 	if err != nil {
 		return fmt.Errorf("address of server: %w", err)

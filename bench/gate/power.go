@@ -47,7 +47,7 @@ func detectable(reach, sd float64) float64 {
 // to fail with the usual power. It is found by simulation with a fixed seed: near the least
 // number of blocks the test is so coarse that no formula holds.
 func effect(n int, alpha float64) float64 {
-	const draws = 1000
+	const draws = 500
 	first, second := critical(n, alpha), critical(n, confirmAlpha)
 	rng := rand.New(rand.NewPCG(uint64(n), 0x90e7))
 	noise := make([][]float64, draws)

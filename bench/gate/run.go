@@ -28,10 +28,6 @@ func Run(ctx context.Context, p Plan) (rows []Row, out []string, err error) {
 		return nil, nil, err
 	}
 	for _, m := range models {
-		if m.Name == "prefork" {
-			out = append(out, m.Name+": several processes: the burst cannot freeze them as one")
-			continue
-		}
 		if p.Notify != nil {
 			p.Notify("counting %s", m.Name)
 		}

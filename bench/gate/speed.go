@@ -201,8 +201,14 @@ func JudgeTimes(heats []Heat) []Row {
 		}
 	}
 	slower, faster = stats.Holm(slower), stats.Holm(faster)
+	reaches := map[int]float64{} // by blocks: mostly all have the same
 	for i := range rows {
-		reach := effect(len(rows[i].Logs), familyAlpha/float64(len(rows)))
+		n := len(rows[i].Logs)
+		reach, known := reaches[n]
+		if !known {
+			reach = effect(n, familyAlpha/float64(len(rows)))
+			reaches[n] = reach
+		}
 		rows[i].Detectable = detectable(reach, spread(rows[i].Logs))
 		switch {
 		case slower[i] <= familyAlpha:
