@@ -15,6 +15,7 @@ type Arm struct {
 type Rule struct {
 	Alpha     float64 // chance of even one false "different" in the whole family; 0.05
 	Margin    float64 // ratios closer to 1 than this are of no practical interest; 0.03
+	Noise     float64 // how far two equal arms came out apart: what is closer to 1 is not different; 0
 	MinBlocks int     // below it no verdict is given at all; 12
 	Lower     bool    // a lower value is better (time, bytes); default: higher
 }
@@ -122,12 +123,13 @@ func judge(arms []Arm, r Ranking, rule Rule) {
 		ps[i] = p.P
 	}
 	margin := math.Log1p(rule.Margin)
+	apart := max(margin, math.Log1p(rule.Noise))
 	for i, adjusted := range Holm(ps) {
 		p := &r.Pairs[i]
 		p.P = adjusted
 		switch {
 		case !r.Enough() || !p.Ratio.OK():
-		case adjusted < rule.Alpha && math.Abs(math.Log(p.Ratio.Value)) >= margin:
+		case adjusted < rule.Alpha && math.Abs(math.Log(p.Ratio.Value)) >= apart:
 			p.Verdict = Different
 		case WithinMargin(logRatios(common(arms[p.A], arms[p.B])), margin):
 			p.Verdict = Equivalent

@@ -193,18 +193,18 @@ func Floor(groups []*Group, m Metric) stats.Interval {
 	return stats.Interval{}
 }
 
-// margin is how far from 1 a ratio must be to count: the practical margin, or the noise floor
-// where that is wider.
-func margin(groups []*Group, m Metric) float64 {
+// noise is how far from 1 the noise floor reaches, as a share; 0: there is none.
+func noise(groups []*Group, m Metric) float64 {
 	floor := Floor(groups, m)
 	if !floor.OK() || floor.Confidence < stats.Level-1e-12 {
-		return stats.DefaultMargin
+		return 0
 	}
-	return max(stats.DefaultMargin, math.Expm1(max(math.Abs(math.Log(floor.Lo)), math.Abs(math.Log(floor.Hi)))))
+	return math.Expm1(max(math.Abs(math.Log(floor.Lo)), math.Abs(math.Log(floor.Hi))))
 }
 
-// Margin is that of the campaign's metric.
-func (c Campaign) Margin() float64 { return margin(c.Groups, c.Metric) }
+// Margin is how far from 1 a ratio of the campaign must be to be called different: the practical
+// margin, or the noise floor where that is wider.
+func (c Campaign) Margin() float64 { return max(stats.DefaultMargin, noise(c.Groups, c.Metric)) }
 
 // Evidence is what a stopping rule may know: of each candidate and of the twin against the
 // baseline. Servers that broke in some block are not waited for.

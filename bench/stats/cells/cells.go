@@ -236,7 +236,7 @@ func Rank(groups []*Group, m Metric) (stats.Ranking, []*Group) {
 			arms, part = append(arms, arm), append(part, g)
 		}
 	}
-	ranking := stats.Rank(arms, stats.Rule{Lower: m.Lower, Margin: margin(groups, m)})
+	ranking := stats.Rank(arms, stats.Rule{Lower: m.Lower, Noise: noise(groups, m)})
 	if slices.ContainsFunc(part, func(g *Group) bool { return g.Unfit }) {
 		ranking.Forbid()
 	}

@@ -22,6 +22,11 @@ const (
 	Idlers   = "idlers"   // a fixed offered load on fewer and fewer of many open connections
 	Handler  = "handler"  // a fixed offered load whose handlers compute for a while
 
+	ManyMany = "q-mm" // the quadrants: connections, then requests
+	FewMany  = "q-cm"
+	ManyFew  = "q-mc"
+	FewFew   = "q-cc"
+
 	Split  = "split"  // server and generator on a CPU each
 	Shared = "shared" // both on one CPU: the sharpest measure of cost
 )
@@ -120,6 +125,8 @@ func workloadName(w string) string {
 		Mixed: "few active connections among many silent ones",
 		Stall: "a quick request, closed loop", Blocking: "open loop, few requests block",
 		Idlers: "open loop on some of the connections", Handler: "open loop with handlers that compute",
+		ManyMany: "many connections, many requests", FewMany: "few connections, many requests",
+		ManyFew: "many connections, few requests", FewFew: "few connections, few requests",
 	}
 	return cmp.Or(names[w], w)
 }
