@@ -19,14 +19,18 @@ func synthetic(t *testing.T, root string, opt synth.Options, change ...func(*rec
 	for _, f := range change {
 		f(&run.Env)
 	}
+	return stored(t, root, run)
+}
+
+// stored writes an invented run below root.
+func stored(t *testing.T, root string, run *record.Run) string {
+	t.Helper()
 	w, err := record.Create(root, run.Env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range run.Records {
-		if err := w.Append(r); err != nil {
-			t.Fatal(err)
-		}
+	if err := w.Append(run.Records...); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
