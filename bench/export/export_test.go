@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"iomodels/bench/export"
 	"iomodels/bench/record"
@@ -82,8 +84,11 @@ func TestBenchstatReadsTheExport(t *testing.T) {
 func benchstat(t *testing.T, path string, words ...string) {
 	t.Helper()
 	tool := []string{"tool", "-modfile=" + filepath.Join("..", "..", "scripts", "tools", "go.mod"), "benchstat"}
-	env := append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOPROXY=off")
-	probe := exec.Command("go", append(tool, os.DevNull)...)
+	env := append(os.Environ(), "GOFLAGS=-buildvcs=false")
+	const patience = 2 * time.Minute // it may have to be downloaded
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	probe := exec.CommandContext(ctx, "go", append(tool, os.DevNull)...)
 	probe.Env = env
 	if out, err := probe.CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: benchstat is not available here: %v: %s", err, out)

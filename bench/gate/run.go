@@ -50,6 +50,11 @@ func (p Plan) comparable(ctx context.Context) (models []record.ModelInfo, out []
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, name := range p.Models {
+		if !slices.ContainsFunc(head, func(m record.ModelInfo) bool { return m.Name == name }) {
+			return nil, nil, fmt.Errorf("%s has no model %q: netbench list shows those of this build", p.Head.Name, name)
+		}
+	}
 	for _, m := range head {
 		if !p.wants(m) {
 			continue

@@ -61,6 +61,8 @@ func TestGateBuildsBeforeItCounts(t *testing.T) {
 		{"unknown base", []string{"--base", "v9"}, exitUsage, "v9"},
 		{"a remark", []string{"--base", "v0", "--head", "v1"}, exitOK, "have the same code"},
 		{"other code, no server", []string{"--base", "v0", "--head", "v2"}, exitUnavailable, "nothing was compared"},
+		{"no such model", []string{"--base", "v0", "--head", "v2", "--models", "spni"}, exitUsage, `no model "spni"`},
+		{"no such stage", []string{"--base", "v0", "--stages", "timse"}, exitUsage, `did you mean "times"?`},
 		{"work tree that does not build", []string{"--base", "v0"}, exitUsage, "non-declaration statement outside function body"},
 	} {
 		got := netbench(bin, append([]string{"gate", "--repo", repo}, tc.args...)...)
