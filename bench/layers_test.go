@@ -65,7 +65,8 @@ var mayImport = map[string][]string{
 	"bench/lab":           {"bench/proc", "bench/report/table"},
 	"bench/lesson":        {"bench/lesson", "bench/lab", "bench/trace", "bench/chart", "bench/record", "bench/stats"},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
-	"bench/report":        {"bench/report", "bench/chart", "bench/stats", "bench/record", "loadgen"},
+	"bench/advise":        {"bench/report/table", "bench/stats", "bench/record", "loadgen"},
+	"bench/report":        {"bench/report", "bench/advise", "bench/chart", "bench/stats", "bench/record", "loadgen"},
 }
 
 var modelParts = []string{

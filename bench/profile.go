@@ -82,6 +82,10 @@ func Profiles() []Profile {
 			Name: "handlers", About: "handlers that block or compute, and silent connections; under 6 minutes",
 			Groups: handlerGroups(), Variants: true,
 		},
+		{
+			Name: "quadrants", About: "many or few connections, each times many or few requests; under 6 minutes",
+			Groups: quadrantGroups(),
+		},
 		{Name: "c10k", About: "ten thousand connections: all active, and 99 in 100 idle", Groups: []Group{
 			{
 				Workload: Closed, Topology: Split, Protos: both, Conns: []int{10000}, RampPerS: 5000,

@@ -164,6 +164,8 @@ type ModelInfo struct {
 	Family      string            `json:"family"`
 	VariantOf   string            `json:"variant_of,omitempty"` // the model it varies; in no default plan
 	Summary     string            `json:"summary"`
+	Notify      string            `json:"notify,omitempty"` // how the result of an operation is announced
+	Wait        string            `json:"wait,omitempty"`   // what the caller does meanwhile
 	Protocols   []string          `json:"protocols"`
 	Available   bool              `json:"available"`
 	Reason      string            `json:"reason,omitempty"`

@@ -43,8 +43,8 @@ type Options struct {
 	ReadmePath string // "": no README is touched; it must exist, and have the marker "readme"
 	Baseline   string // model that ratios refer to; "": goroutine
 	// The runs of the profiles with these names, for sections of their own; "": results/family and
-	// results/handlers. One that does not exist leaves its section to say how to measure it.
-	FamilyDir, HandlersDir string
+	// results/handlers and so on. One that does not exist leaves its section to say how to measure it.
+	FamilyDir, HandlersDir, QuadrantsDir string
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +52,7 @@ func (o Options) withDefaults() Options {
 	o.ReportPath = cmp.Or(o.ReportPath, "REPORT.md")
 	o.FamilyDir = cmp.Or(o.FamilyDir, filepath.Join("results", familyProfile))
 	o.HandlersDir = cmp.Or(o.HandlersDir, filepath.Join("results", handlersProfile))
+	o.QuadrantsDir = cmp.Or(o.QuadrantsDir, filepath.Join("results", quadrantsProfile))
 	o.Baseline = cmp.Or(o.Baseline, cells.Baseline)
 	return o
 }
@@ -64,7 +65,7 @@ type view struct {
 	links  string // from the page to the charts
 	runDir string // the run's folder as the page should name it
 
-	family, handlers topic
+	family, handlers, quadrants topic
 }
 
 // Render draws all charts of the run into opt.ChartDir, beside them the CSV, and rewrites the
@@ -102,8 +103,9 @@ func newView(run *record.Run, opt Options) view {
 	set := cells.New(run.Env, run.Records, opt.Baseline)
 	v := view{
 		run: run, set: set, charts: chart.All(set),
-		family:   openTopic(run, familyProfile, opt.FamilyDir, opt.Baseline),
-		handlers: openTopic(run, handlersProfile, opt.HandlersDir, opt.Baseline),
+		family:    openTopic(run, familyProfile, opt.FamilyDir, opt.Baseline),
+		handlers:  openTopic(run, handlersProfile, opt.HandlersDir, opt.Baseline),
+		quadrants: openTopic(run, quadrantsProfile, opt.QuadrantsDir, opt.Baseline),
 	}
 	v.charts = append(v.charts, v.family.charts(v.charts, chart.Family, chart.FamilyMemory)...)
 	v.charts = append(v.charts, v.handlers.charts(v.charts, chart.Blocking, chart.Idlers, chart.HandlerTime)...)

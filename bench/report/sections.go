@@ -33,6 +33,7 @@ func sections() []section {
 		{"resources", view.resources},
 		{"family", view.familySection},
 		{"handlers", view.handlersSection},
+		{"guide", view.guideSection},
 		{"other", view.other},
 		{"models", view.models},
 		{"conformance", view.conformance},

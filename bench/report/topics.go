@@ -15,8 +15,9 @@ import (
 // The profiles with a section of their own. Each is a run beside the one that the page is about:
 // its questions need models and axes that the default comparison has not.
 const (
-	familyProfile   = "family"
-	handlersProfile = "handlers"
+	familyProfile    = "family"
+	handlersProfile  = "handlers"
+	quadrantsProfile = "quadrants"
 )
 
 // topic is such a run.

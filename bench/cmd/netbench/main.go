@@ -89,8 +89,8 @@ func (a *app) command() *cobra.Command {
 	root.SetFlagErrorFunc(explainFlag)
 	root.AddCommand(
 		a.runCommand(), a.reportCommand(), a.compareCommand(), a.listCommand(), a.doctorCommand(),
-		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(), a.explainCommand(),
-		a.gateCommand(), a.traceCommand(), a.generatorCommand(),
+		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(), a.explainCommand(), a.adviseCommand(),
+		a.gateCommand(), a.traceCommand(), a.tracesCommand(), a.generatorCommand(),
 		a.failCommand(), a.rerunCommand(), a.relabelCommand(),
 	)
 	return root
