@@ -18,13 +18,14 @@ func (v view) models() string {
 	if len(env.Models) == 0 {
 		return "The run does not describe its models.\n"
 	}
-	t := table.New("<model", "<family", "<what it is", "<protocols", "<available here")
+	t := table.New("<model", "<family", "<result announced by", "<caller meanwhile", "<what it is", "<protocols",
+		"<available here")
 	for _, m := range env.Models {
 		available := "yes"
 		if !m.Available {
 			available = "no: " + m.Reason
 		}
-		t.Add("`"+m.Name+"`", m.Family, m.Summary, strings.Join(m.Protocols, ", "), available)
+		t.Add("`"+m.Name+"`", m.Family, m.Notify, m.Wait, m.Summary, strings.Join(m.Protocols, ", "), available)
 	}
 	card := table.New(append([]string{"<model"}, cardColumns()...)...)
 	for _, m := range env.Models {
@@ -34,7 +35,7 @@ func (v view) models() string {
 		}
 		card.Add(row...)
 	}
-	return join(t.Markdown(), card.Trim().Markdown())
+	return join(t.Trim().Markdown(), card.Trim().Markdown())
 }
 
 // cardKeys lists the fields of a fairness card in reading order.
