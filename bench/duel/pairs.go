@@ -39,14 +39,13 @@ func Pairs() []Pair {
 func small(conns int) Workload { return Workload{Proto: "echo", Conns: conns, Size: 64} }
 
 // libraries sets each library as its documentation tunes it against its default. Of fasthttp the
-// settings are a process per CPU, which one CPU cannot show: see the default matrix.
+// settings are a process per CPU, which one CPU cannot show; those of netpoll leave HTTP as it is.
 func libraries() []Pair {
 	get := Workload{Proto: "http", Conns: 256}
 	return []Pair{
 		{"gnet-tuned", "gnet", small(256), ByNorm, 0, 0},
 		{"gnet-tuned", "gnet", get, ByNorm, 0, 0},
 		{"netpoll-tuned", "netpoll", small(256), ByNorm, 0, 0},
-		{"netpoll-tuned", "netpoll", get, ByNorm, 0, 0},
 		{"nethttp-tuned", "nethttp", get, ByNorm, 0, 0},
 	}
 }

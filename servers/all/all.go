@@ -37,6 +37,7 @@ func Models() []servers.Model {
 		uring.Model(),
 		emulated.Model(),
 		libgnet.Model(),
+		libgnet.TunedModel(),
 		libnetpoll.Model(),
 		tuned.Model(),
 		libfasthttp.Model(),

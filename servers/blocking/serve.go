@@ -32,9 +32,9 @@ type server struct {
 	stopping atomic.Bool
 	gone     sync.WaitGroup // connections that have not ended
 
-	mu      sync.Mutex         // guards also that no Interrupt or Abort meets a closed descriptor
-	open    map[*peer]struct{} // all that have not ended
-	refused int                // those of them that are only told that the server is full
+	mu      sync.Mutex // guards also that no Interrupt or Abort meets a closed descriptor
+	open    Set[*peer] // all that have not ended
+	refused int        // those of them that are only told that the server is full
 }
 
 // refusedMax is how many connections at a time are told that the server is full. They cost as
@@ -55,7 +55,7 @@ func (m *midRequest) set(v bool) {
 // finishes what is in flight, closes everything, l included, and returns nil. cfg has its
 // defaults filled in. spawn runs its argument on a goroutine or thread of its own.
 func Serve(ctx context.Context, cfg servers.Config, l Listener, spawn func(func())) error {
-	s := &server{cfg: cfg, open: map[*peer]struct{}{}}
+	s := &server{cfg: cfg}
 	s.buffers.New = func() any {
 		b := make([]byte, cfg.ReadSize)
 		return &b
@@ -102,7 +102,7 @@ func (s *server) admit(c Conn) *peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &peer{conn: c}
-	p.refused = s.cfg.MaxConns > 0 && len(s.open)-s.refused >= s.cfg.MaxConns
+	p.refused = s.cfg.MaxConns > 0 && s.open.Len()-s.refused >= s.cfg.MaxConns
 	if p.refused {
 		if len(s.cfg.Protocol.Refusal) == 0 || s.refused == refusedMax {
 			c.Close()
@@ -112,7 +112,7 @@ func (s *server) admit(c Conn) *peer {
 	} else {
 		p.job.Session = s.cfg.Protocol.New()
 	}
-	s.open[p] = struct{}{}
+	s.open.Add(p)
 	s.gone.Add(1)
 	return p
 }
@@ -129,7 +129,7 @@ func (s *server) serve(p *peer) {
 	}
 	s.buffers.Put(buf)
 	s.mu.Lock()
-	delete(s.open, p)
+	s.open.Remove(p)
 	if p.refused {
 		s.refused--
 	}
@@ -161,7 +161,7 @@ func (s *server) finish() {
 func (s *server) forAll(f func(*peer)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range s.open {
+	for p := range s.open.All() {
 		f(p)
 	}
 }

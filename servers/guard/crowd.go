@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"iomodels/servers/blocking"
 	"iomodels/servers/deadline"
 )
 
@@ -14,14 +15,14 @@ type Crowd[C comparable] struct {
 	shut  func(C)
 
 	mu       sync.Mutex
-	open     map[C]struct{}
+	open     blocking.Set[C]
 	stopping bool
 }
 
 // NewCrowd returns an empty crowd that ends a connection by shut: outside the lock, so shut may
 // call Leave, and perhaps twice.
 func NewCrowd[C comparable](limit int, shut func(C)) *Crowd[C] {
-	return &Crowd[C]{limit: limit, shut: shut, open: map[C]struct{}{}}
+	return &Crowd[C]{limit: limit, shut: shut}
 }
 
 // Enter lets c in, unless the crowd is full or stopping.
@@ -31,7 +32,7 @@ func (w *Crowd[C]) Enter(c C) bool {
 	if w.full() {
 		return false
 	}
-	w.open[c] = struct{}{}
+	w.open.Add(c)
 	return true
 }
 
@@ -39,7 +40,7 @@ func (w *Crowd[C]) Enter(c C) bool {
 func (w *Crowd[C]) Add(c C) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.open[c] = struct{}{}
+	w.open.Add(c)
 }
 
 // Full reports whether Enter would say no.
@@ -49,23 +50,20 @@ func (w *Crowd[C]) Full() bool {
 	return w.full()
 }
 
-func (w *Crowd[C]) full() bool { return w.stopping || w.limit > 0 && len(w.open) >= w.limit }
+func (w *Crowd[C]) full() bool { return w.stopping || w.limit > 0 && w.open.Len() >= w.limit }
 
 // Leave takes c out, and reports whether it was in.
 func (w *Crowd[C]) Leave(c C) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, in := w.open[c]
-	delete(w.open, c)
-	return in
+	return w.open.Remove(c)
 }
 
 // Has reports whether c is in.
 func (w *Crowd[C]) Has(c C) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, in := w.open[c]
-	return in
+	return w.open.Has(c)
 }
 
 // Stop lets nobody in any more.
@@ -80,13 +78,13 @@ func (w *Crowd[C]) Stop() {
 func (w *Crowd[C]) CloseIf(doomed func(C) bool) (others int) {
 	var out []C
 	w.mu.Lock()
-	for c := range w.open {
+	for c := range w.open.All() {
 		if doomed(c) {
 			out = append(out, c)
-			delete(w.open, c)
+			w.open.Remove(c)
 		}
 	}
-	others = len(w.open)
+	others = w.open.Len()
 	w.mu.Unlock()
 	for _, c := range out {
 		w.shut(c)

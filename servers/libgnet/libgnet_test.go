@@ -7,3 +7,5 @@ import (
 )
 
 func TestContract(t *testing.T) { servertest.Run(t, Model()) }
+
+func TestTunedContract(t *testing.T) { servertest.Run(t, TunedModel()) }

@@ -7,6 +7,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"iomodels/servers"
+	"iomodels/servers/blocking"
 	"iomodels/servers/deadline"
 	"iomodels/servers/libgnet/engine"
 	"iomodels/servers/loops"
@@ -23,7 +24,7 @@ type server struct {
 type loop struct {
 	*server
 	events gnet.EventLoop
-	conns  map[*conn]struct{}
+	conns  blocking.Set[*conn]
 	job    offload.Job // the Feed that is running
 }
 
@@ -45,7 +46,7 @@ func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	k := &conn{Conn: c, loop: l}
 	k.seat, k.verdict = s.Enter()
 	c.SetContext(k)
-	l.conns[k] = struct{}{}
+	l.conns.Add(k)
 	if k.seat == loops.Inside {
 		k.session = s.Protocol.New()
 		return nil, gnet.None
@@ -66,7 +67,7 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
 	if k, ok := c.Context().(*conn); ok {
 		k.gone = true
-		delete(k.loop.conns, k)
+		k.loop.conns.Remove(k)
 		s.Leave(k.seat)
 		k.forget()
 	}
@@ -76,7 +77,7 @@ func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
 func (s *server) loopOf(events gnet.EventLoop) *loop {
 	l, ok := s.loops.Load(events)
 	if !ok {
-		l = &loop{server: s, events: events, conns: map[*conn]struct{}{}}
+		l = &loop{server: s, events: events}
 		s.loops.Store(events, l)
 	}
 	return l.(*loop)
@@ -93,7 +94,7 @@ func (s *server) sweep() {
 	s.loops.Range(func(_, l any) bool {
 		l.(*loop).post(func() {
 			now := deadline.At(s.Now())
-			for k := range l.(*loop).conns {
+			for k := range l.(*loop).conns.All() {
 				if k.doomed(now) {
 					k.close()
 				}

@@ -22,6 +22,22 @@ var known = []struct {
 	{"nethttp-tuned", "limit-header-bytes", "", 0, netHead},
 	{"nethttp-tuned", "limit-header-count", "", 0, netHead},
 	{"goroutine", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
+	{"prefork", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
+	{"thread", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
+	{"reactor", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"reactor-leader", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"poll", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"spin", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"proactor", "crowd-leaves", missedRemainder, 0.3, slabsKeep},
+	{"proactor-emulated", "crowd-leaves", missedRemainder, 0.3, slabsKeep},
+	{"gnet", "crowd-leaves", missedRemainder, 0.2, collectorKeeps},
+	{"gnet-tuned", "crowd-leaves", missedRemainder, 0.2, collectorKeeps},
+	{"netpoll", "crowd-leaves", missedRemainder, 2, netpollKeeps},
+	{"netpoll-tuned", "crowd-leaves", missedRemainder, 2, netpollKeeps},
+	{"fasthttp", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
+	{"fasthttp-tuned", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
+	{"nethttp", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
+	{"nethttp-tuned", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
 	{"poll", "slow-crowd", missedP99, 0, pollScans},
 	{"spin", "slow-crowd", missedP99, 0, spinAsks},
 }
@@ -45,6 +61,15 @@ const (
 // What of a crowd is not given back, by the classes of runtime/metrics and the sizes of what lives.
 const (
 	runtimeKeeps = "the Go runtime never frees the record of a goroutine (480 B) or of a descriptor that it waits for " +
-		"(512 B, runtime/netpoll.go, pollCache: a late event may still point to it), nor the records of the heap's " +
-		"spans; the next crowd uses them again"
+		"(512 B, runtime/netpoll.go, pollCache: a late event may still point to it), nor those of the spans of a heap " +
+		"that was larger; the next crowd uses them again"
+	tablesKeep = "a loop's table of descriptors keeps what tells an event of a number's former owner from one of its " +
+		"next (24 B for each number and loop); the rest is the collector's tables; the next crowd uses them again"
+	slabsKeep = "a proactor keeps its tables and slabs, and the exchanges that were needed at one time: an operation that is " +
+		"still to complete may name a slot; the rest is the collector's tables; the next crowd uses them again"
+	collectorKeeps = "the tables by which the runtime's collector finds its way in a heap that was larger stay " +
+		"(/memory/classes/metadata/other), and stacks of goroutines; the next crowd uses them again"
+	netpollKeeps = "netpoll's pollers grow a list of events with a crowd (poll_default_linux.go, Reset: 1.4 KiB for each " +
+		"that came at a time) and free nothing of it, nor what a descriptor was registered with (fd_operator_cache.go); " +
+		"and the runtime keeps the records of goroutines and of the heap's spans; the next crowd uses them again"
 )

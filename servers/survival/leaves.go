@@ -32,6 +32,11 @@ func (t *Trial) crowdLeaves() error {
 			return err
 		}
 	}
+	program, err := t.Program() // added to all alike: its pages come and go as the kernel likes
+	if err != nil {
+		return err
+	}
+	before, after[0], after[1] = before+program, after[0]+program, after[1]+program
 	t.Record(FigureBefore, before)
 	t.Record(FigureCrowd, with[0])
 	t.Record(FigureSecond, with[1])
@@ -68,8 +73,8 @@ const (
 	chance = 1.0
 )
 
-// rest waits until a crowd has left, all of it, and the server's memory falls no further; or has
-// come back to within a tenth of what it was before, if there was a before.
+// rest waits until a crowd has left, all of it, and the server's own memory falls no further, or
+// has come back to what it was before, if there was a before. It returns what that is then.
 func (t *Trial) rest(sockets int, before float64) (now float64, err error) {
 	err = t.until(func() error {
 		if n, err := t.Sockets(); err != nil || n > sockets {
@@ -81,11 +86,11 @@ func (t *Trial) rest(sockets int, before float64) (now float64, err error) {
 		return 0, err
 	}
 	if !t.Full { // a small crowd is not worth a collection
-		return t.RSS()
+		return t.Own()
 	}
 	low, since := 0.0, time.Now()
 	for ; ; time.Sleep(100 * time.Millisecond) {
-		if now, err = t.RSS(); err != nil || now <= 1.1*before {
+		if now, err = t.Own(); err != nil || now <= before {
 			return now, err
 		}
 		if low == 0 || now < 0.99*low {
@@ -99,7 +104,7 @@ func (t *Trial) rest(sockets int, before float64) (now float64, err error) {
 
 // calmFor is how long memory must not have fallen to be at rest: longer than a server waits
 // before it gives back what a crowd has left.
-const calmFor = 4 * time.Second
+const calmFor = 6 * time.Second
 
 // wave lets n peers come, ask and wait for all others; then they stay for some milliseconds, and
 // all leave. peak is the memory of the server while all are there.

@@ -210,16 +210,36 @@ func (s *Server) Sockets() (int, error) {
 
 // RSS returns the resident memory of the server in MiB. What processes share counts in each.
 func (s *Server) RSS() (float64, error) {
+	own, err := s.Own()
+	program, errProgram := s.Program()
+	return own + program, errors.Join(err, errProgram)
+}
+
+// Own is the part of RSS that the server has asked for: heap, stacks, buffers, rings.
+func (s *Server) Own() (float64, error) {
 	return s.sum(func(proc string) (float64, error) {
-		status, err := os.ReadFile(proc + "status")
-		_, rest, _ := strings.Cut(string(status), "VmRSS:")
-		fields := strings.Fields(rest)
-		if err != nil || len(fields) == 0 {
-			return 0, errors.Join(err, errors.New("it shows no VmRSS: it has ended"))
-		}
-		kib, err := strconv.ParseFloat(fields[0], 64)
-		return kib / 1024, err
+		all, err := resident(proc, "VmRSS:")
+		file, errFile := resident(proc, "RssFile:")
+		return all - file, errors.Join(err, errFile)
 	})
+}
+
+// Program is the part of RSS that is the program's file. The kernel brings its pages in as they
+// are run, and takes them out again when it wants to, for another process too.
+func (s *Server) Program() (float64, error) {
+	return s.sum(func(proc string) (float64, error) { return resident(proc, "RssFile:") })
+}
+
+// resident reads one line of a process's status, in MiB.
+func resident(proc, line string) (float64, error) {
+	status, err := os.ReadFile(proc + "status")
+	_, rest, _ := strings.Cut(string(status), line)
+	fields := strings.Fields(rest)
+	if err != nil || len(fields) == 0 {
+		return 0, errors.Join(err, fmt.Errorf("it shows no %s it has ended", line))
+	}
+	kib, err := strconv.ParseFloat(fields[0], 64)
+	return kib / 1024, err
 }
 
 // CPU returns the processor time the server has used.

@@ -46,10 +46,13 @@ func (r *Roster[T]) Enter(m *T) (slot int32) {
 	return slot
 }
 
-// Leave gives a slot back.
+// Leave gives a slot back; and when everybody of a crowd has left, the room for them.
 func (r *Roster[T]) Leave(slot int32) {
 	*r.slots.At(int(slot)) = nil
 	r.vacant = append(r.vacant, slot)
+	if r.Len() == 0 && r.used > 4*page {
+		*r = Roster[T]{}
+	}
 }
 
 // At returns who has the slot.

@@ -92,3 +92,25 @@ func TestEachWhileTheyLeave(t *testing.T) {
 		t.Errorf("met %d, %d are left; want 3 and 1", met, roster.Len())
 	}
 }
+
+// TestRosterGivesRoomBack: a crowd that has left leaves no table of its size behind, and who comes
+// then gets a slot like the first.
+func TestRosterGivesRoomBack(t *testing.T) {
+	var r Roster[int]
+	for round := range 2 {
+		var slots []int32
+		for i := range 3000 {
+			slots = append(slots, r.Enter(&i))
+		}
+		if slots[0] != 1 || r.Len() != len(slots) {
+			t.Fatalf("round %d: the first has slot %d, %d are here", round, slots[0], r.Len())
+		}
+		r.Each(func(*int) { // as when all are closed at stop
+			r.Leave(slots[0])
+			slots = slots[1:]
+		})
+		if len(slots) > 0 || r.Len() != 0 {
+			t.Fatalf("round %d: %d have not left, %d are here", round, len(slots), r.Len())
+		}
+	}
+}
