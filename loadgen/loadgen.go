@@ -30,7 +30,7 @@ type Plan struct {
 	Loops  int    `json:"loops"`          // event loops of a process, each a locked OS thread
 	Procs  int    `json:"procs"`          // processes that share the load; 0: as descriptors demand
 	Stamps int    `json:"stamps"`         // connections on which the kernel's clock is read, too
-	Engine string `json:"engine"`         // epoll or uring
+	Engine string `json:"engine"`         // epoll or uring; auto: whichever suits the load
 	Seed   uint64 `json:"seed"`           // of every random choice
 
 	Settle   time.Duration `json:"settle_ns"`   // all connections open and idle, before the warm-up

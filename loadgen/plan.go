@@ -35,6 +35,9 @@ const (
 	lateAfter = time.Millisecond
 )
 
+// EngineAuto is the default of Plan.Engine: the transport that suits the load.
+const EngineAuto = "auto"
+
 // When a loop may burn processor time to be on time.
 const (
 	SpinAuto = "auto" // if the processors this program may use are more than it and a server need
@@ -55,7 +58,7 @@ const (
 // field that makes no sense.
 func (p Plan) WithDefaults() (Plan, error) {
 	setDefault(&p.Proto, "echo")
-	setDefault(&p.Engine, engine.Engines()[0])
+	setDefault(&p.Engine, EngineAuto)
 	setDefault(&p.Choice, ChoiceAnyIdle)
 	setDefault(&p.Spin, SpinAuto)
 	setDefault(&p.Late, LateSend)
@@ -132,9 +135,9 @@ func (p Plan) check() error {
 		return fmt.Errorf("--pipeline is %d: want %d or less", p.Pipeline, maxPipeline)
 	case p.Loops > min(maxLoops, p.Conns):
 		return fmt.Errorf("--loops is %d: want %d or less, and no more than --conns", p.Loops, maxLoops)
-	case p.Stamps > 0 && p.Engine != engine.Engines()[0]:
+	case p.Stamps > 0 && p.Engine == engine.Uring:
 		return fmt.Errorf("--stamps needs --engine %s: of sends that a ring carries out there is no clock"+
-			" reading to compare", engine.Engines()[0])
+			" reading to compare", engine.Epoll)
 	case p.Procs > maxProcs:
 		return fmt.Errorf("--procs is %d: want %d or less", p.Procs, maxProcs)
 	case p.Size > maxMessage:
@@ -151,12 +154,10 @@ func (p Plan) check() error {
 }
 
 func (p Plan) checkEngine() error {
-	for _, name := range engine.Engines() {
-		if p.Engine == name {
-			return nil
-		}
+	if !slices.Contains(Engines(), p.Engine) {
+		return fmt.Errorf("--engine is %q: want one of: %s", p.Engine, strings.Join(Engines(), ", "))
 	}
-	return fmt.Errorf("--engine is %q: want one of: %s", p.Engine, strings.Join(engine.Engines(), ", "))
+	return nil
 }
 
 func (p Plan) checkArrival() error {
@@ -264,4 +265,4 @@ func (p Plan) schedule(share pace.Share) pace.Schedule {
 func (p Plan) open() bool { return p.Arrival != ArrivalClosed }
 
 // Engines are the values Plan.Engine may have; the first is the default.
-func Engines() []string { return engine.Engines() }
+func Engines() []string { return append([]string{EngineAuto}, engine.Engines()...) }

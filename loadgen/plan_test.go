@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"iomodels/loadgen/engine"
+	"iomodels/loadgen/uring"
 )
 
 func TestPreflightRefusesBeforeAnythingIsOpened(t *testing.T) {
@@ -72,5 +75,39 @@ func TestPlansThatMakeNoSense(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), Plan{Addr: "nowhere.invalid:1"}, RunOptions{}); err == nil {
 		t.Error("a name without an address was connected to")
+	}
+}
+
+// TestAutoChoosesTheTransportThatSuitsTheLoad: a ring only where it saves something and the stamps
+// are not the point.
+func TestAutoChoosesTheTransportThatSuitsTheLoad(t *testing.T) {
+	closed := engine.Uring
+	if uring.Available() != nil {
+		closed = engine.Epoll
+	}
+	for name, c := range map[string]struct {
+		edit func(*Plan)
+		want string
+	}{
+		"closed":        {func(*Plan) {}, closed},
+		"closed, http":  {func(p *Plan) { p.Proto = "http" }, closed},
+		"open":          {func(p *Plan) { p.Rate = 10 }, engine.Epoll},
+		"steps":         {func(p *Plan) { p.Steps = []float64{10, 20} }, engine.Epoll},
+		"large":         {func(p *Plan) { p.Size = 64 << 10 }, engine.Epoll},
+		"large replies": {func(p *Plan) { p.Proto, p.Path = "http", "/bytes/100000" }, engine.Epoll},
+		"pipeline":      {func(p *Plan) { p.Pipeline = 2 }, engine.Epoll},
+		"churn":         {func(p *Plan) { p.RequestsPerConn = 3 }, engine.Epoll},
+		"stamps":        {func(p *Plan) { p.Stamps = 1 }, engine.Epoll},
+		"told":          {func(p *Plan) { p.Rate, p.Engine = 10, engine.Uring }, engine.Uring},
+	} {
+		p := Plan{Addr: "127.0.0.1:1"}
+		c.edit(&p)
+		p, err := p.WithDefaults()
+		if err == nil {
+			p, err = p.fit()
+		}
+		if err != nil || p.Engine != c.want {
+			t.Errorf("%s: %s, %v; want %s", name, p.Engine, err, c.want)
+		}
 	}
 }

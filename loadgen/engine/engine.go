@@ -31,8 +31,8 @@
 // # What to watch
 //
 // The loops make raw system calls, which the Go scheduler does not see: it neither takes the
-// processor away nor wakes another thread for it. So no wait is longer than maxWait, which
-// bounds how long a stop-the-world pause of the rest of the program can be held up.
+// processor away nor wakes another thread for it. A stop-the-world pause of the rest of the
+// program interrupts a wait by a signal; where signals are late, no wait is longer than longWait.
 package engine
 
 import (
@@ -78,8 +78,14 @@ type Config struct {
 	Spin      bool                 // a processor may be burnt to be on time
 }
 
+// The transports.
+const (
+	Epoll = "epoll"
+	Uring = "uring"
+)
+
 // Engines are the names of the transports.
-func Engines() []string { return []string{"epoll", "uring"} }
+func Engines() []string { return []string{Epoll, Uring} }
 
 // Control is how a run conducts its loops. All times are those of Clock.
 type Control struct {
@@ -140,9 +146,9 @@ type transport interface {
 
 func newTransport(l *Loop) (transport, error) {
 	switch l.cfg.Engine {
-	case "epoll":
+	case Epoll:
 		return newEpoll(l)
-	case "uring":
+	case Uring:
 		return newRing(l)
 	}
 	return nil, fmt.Errorf("engine %q: want one of %v", l.cfg.Engine, Engines())

@@ -21,7 +21,10 @@ const never = math.MaxInt64
 
 // The bounds of a turn.
 const (
-	maxWait   = 2_000_000 // ns: how long a raw wait may keep the rest of the program waiting
+	maxWait = 2_000_000 // ns: how soon a loop with nothing in flight does what the conductor decided
+	// longWait bounds a wait for replies. Its timer is hardly ever the next one of the processor, so
+	// the kernel need not set the hardware for it, and set it back: a virtual machine is left for each.
+	longWait  = 20_000_000
 	sendBatch = 64        // requests sent between two looks at the sockets
 	shortGap  = 50_000    // ns: below this, sleeping is less exact than spinning
 	lookEvery = 1_000_000 // ns between two looks for requests that have waited too long
@@ -150,7 +153,7 @@ func (l *Loop) Run() (err error) {
 		if l.turn(now) {
 			return nil
 		}
-		if err := l.io.wait(l.patience()); err != nil {
+		if err := l.io.wait(l.patience(now)); err != nil {
 			return fmt.Errorf("wait for sockets: %w", err)
 		}
 	}
@@ -203,10 +206,17 @@ func (l *Loop) over(now int64) bool {
 	return l.inFlight == 0 && l.backlog.pending == 0 && l.due >= l.end || now >= l.end+int64(l.cfg.Timeout)
 }
 
-// patience is how long the loop may sleep: until the first thing that is due by itself.
-func (l *Loop) patience() int64 {
-	now := l.clock.Now()
+// patience is how long the loop may sleep: until the first thing that is due by itself. turned is
+// when its turn began: exact enough if nothing is due at a time.
+func (l *Loop) patience(turned int64) int64 {
+	now := turned
+	if l.paced {
+		now = l.clock.Now()
+	}
 	until := now + maxWait
+	if l.inFlight > 0 {
+		until = now + longWait
+	}
 	if l.start == never {
 		// The conductor announces the start ahead of time.
 	} else if now < l.start {

@@ -21,9 +21,9 @@ const (
 	bufferBytes = 2 << 20
 	minBuffer   = 512
 	maxBuffers  = 4096
-	// skipLimit is the size up to which a lone request is taken as written when it is queued: it
+	// LoneRequest is the size up to which a lone request is taken as written when it is queued: it
 	// fits the socket's buffer, so only a failure needs to be reported.
-	skipLimit = 8 << 10
+	LoneRequest = 8 << 10
 )
 
 // The operations of a connection, as they stand in the user data of a submission: operation,
@@ -117,7 +117,7 @@ func (r *ring) flush(slot int32) {
 	e.Op, e.FD, e.OpFlags = uring.OpSend, c.fd, unix.MSG_NOSIGNAL|unix.MSG_WAITALL
 	e.Addr, e.Len = uint64(uintptr(unsafe.Pointer(&b[0]))), uint32(len(b))
 	e.UserData = userData(opSent, c.gen, slot)
-	if r.loop.cfg.Pipeline == 1 && len(b) <= skipLimit {
+	if r.loop.cfg.Pipeline == 1 && len(b) <= LoneRequest {
 		e.Flags = uring.SkipSuccess
 		r.loop.wrote(slot, len(b))
 	} else {

@@ -155,6 +155,15 @@ func New(submissions, completions int) (*Ring, error) {
 	return r, nil
 }
 
+// Available reports why there is no ring to be had here; nil if there is one.
+func Available() error {
+	r, err := New(1, 2)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
 // unavailable says why there is no ring, in words that help.
 func unavailable(errno syscall.Errno) error {
 	err := os.NewSyscallError("io_uring_setup", errno)

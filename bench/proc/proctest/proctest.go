@@ -147,7 +147,7 @@ func load(args []string) int {
 	warmup := flags.Duration("warmup", 0, "")
 	settle := flags.Duration("settle", 0, "")
 	for _, name := range []string{
-		"addr", "proto", "path", "idle", "size", "arrival", "rate", "ramp", "pipeline",
+		"addr", "proto", "engine", "path", "idle", "size", "arrival", "rate", "ramp", "pipeline",
 		"requests-per-conn", "timeout", "seed", "loops", "interval",
 	} {
 		flags.String(name, "", "")

@@ -61,7 +61,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	count(f, &p.Stamps, "stamps", 0,
 		"connections on which the kernel stamps the bytes, too: shows this program's own bias")
 	f.StringVar(&p.Engine, "engine", loadgen.Engines()[0],
-		"`transport`: "+strings.Join(loadgen.Engines(), " or "))
+		"`transport`: "+strings.Join(loadgen.Engines(), ", ")+"; auto: uring for closed loops of small requests on\n"+
+			"lasting connections, where io_uring is to be had; else epoll")
 	f.StringVar(&p.Spin, "spin", loadgen.SpinAuto,
 		"`when` to burn a processor to be on time: auto, on or off")
 	f.Uint64Var(&p.Seed, "seed", 1, "of every random choice")
