@@ -34,12 +34,14 @@ func TestHeadlines(t *testing.T) {
 	}{
 		{"same code", gate.Report{Base: "a", Head: "b", Same: true}, "a and b have the same code", gate.Pass},
 		{
-			"one worse", gate.Report{Rows: []gate.Row{timed(gate.Worse, 1.2), counted(gate.Same, 172, 172)}},
+			"one worse",
+			gate.Report{Rows: []gate.Row{timed(gate.Worse, 1.2), counted(gate.Same, 172, 172)}},
 			"Regression: reactor (echo): server CPU over generator CPU +20.0 % [+19.0, +21.0] · 1 no change shown · " +
 				"a rise of the cost by 5 % would have been found", gate.Fail,
 		},
 		{
-			"two worse", gate.Report{Rows: []gate.Row{counted(gate.Worse, 172, 700), timed(gate.Worse, 1.2)}},
+			"two worse",
+			gate.Report{Rows: []gate.Row{counted(gate.Worse, 172, 700), timed(gate.Worse, 1.2)}},
 			"2 regressions, the first: reactor: resident bytes per connection +528, from 172 to 700", gate.Fail,
 		},
 		{"undecided", gate.Report{Rows: []gate.Row{timed(gate.Unsteady, 1.2)}}, "Undecided · 1 undecided", gate.Inconclusive},

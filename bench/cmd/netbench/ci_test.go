@@ -122,7 +122,10 @@ func TestScriptForAnyCI(t *testing.T) {
 		want string // what netbench was called with, or what was printed
 	}{
 		{
-			"gate", []string{"gate"}, []string{"BASE=main~1", "OUT=/x", "MODELS=reactor,gnet"}, 3,
+			"gate",
+			[]string{"gate"},
+			[]string{"BASE=main~1", "OUT=/x", "MODELS=reactor,gnet"},
+			3,
 			"gate --base main~1 --head HEAD --models reactor,gnet --out /x\n",
 		},
 		{"defaults", []string{"gate"}, []string{"BASE=v1"}, 3, "gate --base v1 --head HEAD --out ci-bench\n"},
