@@ -53,16 +53,21 @@ type Job struct {
 // Run feeds the session here and now. It is what a worker does, and what a model without
 // offloading does in place.
 func (j *Job) Run() {
+	done := false
 	defer func() {
-		if j.Panic = recover(); j.Panic != nil {
-			j.Out, j.Verdict = j.Out[:0], proto.Close
+		if !done { // recover is worth asking only then
+			j.Panic, j.Out, j.Verdict = recover(), j.Out[:0], proto.Close
 		}
 	}()
+	if j.Panic != nil {
+		j.Panic = nil // of the last run
+	}
 	if probe.On {
 		probe.Note(probe.Begin, -1, len(j.In), "")
 		defer func() { probe.Note(probe.End, -1, len(j.Out), "") }()
 	}
 	j.Out, j.Verdict = j.Session.Feed(j.Out, j.In)
+	done = true
 }
 
 // Pool is a fixed number of workers and one queue, first come first served.

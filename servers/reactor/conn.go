@@ -15,28 +15,22 @@ type conn struct {
 	paused deadline.Deadline // of the peer, while a worker has the session
 
 	registered bool // with the demultiplexer
+	writes     bool // and waits for room, not for bytes
 	queued     bool // in the loop's list of those that go on unasked
 	timed      bool // has been given a deadline
 }
 
 // HEART
 
-// HandleReady notes what can be done now, and does it.
+// HandleReady notes what can be done now. Then it receives, thinks and sends, until the peer, a
+// worker, or the others have to move.
 func (c *conn) HandleReady(r demux.Readiness) {
 	c.Note(r)
-	if c.Thinking() {
-		c.mute()
-	}
-	c.proceed()
-}
-
-// proceed receives, thinks and sends, until the peer, a worker, or the others have to move.
-func (c *conn) proceed() {
 	if c.Closed() || c.Thinking() {
-		return // was not told, but had its turn coming
+		c.mute()
+		return
 	}
 	l := c.loop
-	l.work.For = c
 	switch c.Proceed(l.work, &l.means) {
 	case stream.Wait:
 		c.rest()
@@ -48,12 +42,15 @@ func (c *conn) proceed() {
 		l.deadlines.Set(int(c.slot), deadline.After(l.tick(), deadline.LingerTime))
 		l.later(c)
 	case stream.Thinking: // on a worker; the peer waits for us, so it has all the time
-		l.work = l.desk.Borrow()
+		l.work.For, l.work = c, l.desk.Borrow()
 		c.paused = l.deadlines.Pause(int(c.slot))
 	case stream.Over:
 		c.close()
 	}
 }
+
+// proceed is HandleReady without news.
+func (c *conn) proceed() { c.HandleReady(0) }
 
 // HEART END
 
@@ -84,13 +81,14 @@ func (c *conn) touch() {
 
 // arm makes sure that what the stream waits for will be reported.
 func (c *conn) arm() error {
-	d, interest := c.loop.demux, c.Interest()
-	switch {
-	case c.registered && c.loop.edge:
+	if c.registered && (c.writes == c.Owes() || c.loop.edge) {
 		return nil
-	case c.registered:
+	}
+	d, interest := c.loop.demux, c.Interest()
+	if c.writes = c.Owes(); c.registered {
 		return d.Rearm(c.FD(), interest)
-	case c.loop.edge:
+	}
+	if c.loop.edge {
 		interest = demux.Readable | demux.Writable | demux.Hangup | demux.Edge
 	}
 	c.registered = true
@@ -111,6 +109,7 @@ func (c *conn) mute() {
 func (c *conn) close() {
 	l := c.loop
 	if c.registered {
+		c.registered = false
 		l.demux.Forget(c.FD())
 	}
 	c.Close(l.house)

@@ -36,8 +36,8 @@ func TestRawCallsOverLoopback(t *testing.T) {
 		}
 	}
 	buf := make([]byte, 100)
-	if n, errno := Recv(fd, buf); n != 0 || errno != unix.EAGAIN {
-		t.Errorf("Recv without data = %d, %v; want 0, EAGAIN", n, errno)
+	if n, errno := Recv(fd, buf); n != -1 || errno != unix.EAGAIN {
+		t.Errorf("Recv without data = %d, %v; want -1, EAGAIN", n, errno)
 	}
 	if n, errno := Send(client, []byte("hello")); n != 5 || errno != 0 {
 		t.Errorf("Send = %d, %v", n, errno)
@@ -63,8 +63,8 @@ func TestSendTakesWhatFitsAndReportsBrokenPeers(t *testing.T) {
 	if n, errno := Send(p[0], big); errno != 0 || n == 0 || n == len(big) {
 		t.Errorf("Send of %d bytes = %d, %v; want a part", len(big), n, errno)
 	}
-	if n, errno := Send(p[0], big); n != 0 || errno != unix.EAGAIN {
-		t.Errorf("Send into a full socket = %d, %v; want 0, EAGAIN", n, errno)
+	if n, errno := Send(p[0], big); n != -1 || errno != unix.EAGAIN {
+		t.Errorf("Send into a full socket = %d, %v; want -1, EAGAIN", n, errno)
 	}
 	unix.Close(p[1])
 	if _, errno := Send(p[0], big); errno != unix.EPIPE {

@@ -242,7 +242,7 @@ func (st *station) receive(op *proactor.Op) {
 		if errno == unix.EAGAIN {
 			return
 		}
-		if n == 0 {
+		if n = max(n, 0); n == 0 {
 			st.in = nil
 		}
 		op.Buf = p.buf[:n]
@@ -260,7 +260,7 @@ func (st *station) send(op *proactor.Op) {
 		return
 	}
 	st.out = nil
-	op.Complete(n, asError(errno), false)
+	op.Complete(max(n, 0), asError(errno), false)
 }
 
 // HEART END

@@ -37,7 +37,7 @@ func Open(h *loops.House, fd int) Stream {
 	s := Stream{session: h.Protocol.New(), fd: int32(fd), told: demux.Writable, moved: true}
 	s.seat, s.verdict = h.Enter()
 	if refusal := h.Protocol.Refusal; s.seat == loops.Doorstep && len(refusal) > 0 {
-		s.send(refusal) // fits: the socket is new
+		sock.Send(fd, refusal) // fits: the socket is new
 	}
 	return s
 }

@@ -73,6 +73,8 @@ const (
 	Linger               // the same, and to be closed after deadline.LingerTime: FIN is sent
 	Thinking             // that a worker is done with the work; then Obey
 	Over                 // to be closed
+
+	onward // nothing yet
 )
 
 // FairSteps bounds one stream's turn: then all others come first.
@@ -85,53 +87,78 @@ func (s *Stream) Note(r demux.Readiness) { s.told |= r }
 
 // Proceed takes one step after the other, until somebody else has to. w is to read into; it stays
 // the caller's, unless the stream is Thinking.
+//
+// Both system calls of a request stand here, inlined, and not in functions of their own. The
+// processor guesses where a return leads by a short stack of its own, and the kernel, which calls
+// deep, leaves none of it: after a system call each return to somebody who waited for it is a
+// wrong guess. Six of them instead of thirteen made a small request about 2 % cheaper.
 func (s *Stream) Proceed(w *offload.Work, m *Means) Next {
 	for range FairSteps {
+		n := 0
 		switch {
-		case s.debt != nil && s.told&canWrite != 0:
-			s.pay()
-		case s.debt != nil: // back-pressure: who does not read is not read from
+		case s.debt != nil || s.verdict == proto.Close || s.verdict == proto.Linger:
+			if next := s.wayOut(w.Buf); next != onward {
+				return next
+			}
+			continue
+		case s.verdict == proto.Again: // it has more to say before it listens
+		case s.told&canRead == 0:
 			return Wait
-		case s.verdict == proto.Close:
-			return Over
-		case s.verdict == proto.Linger && s.drops == 0:
-			s.linger()
-			return Linger
-		case s.verdict == proto.Again:
-			if !s.think(w, 0, m) {
-				return Thinking
-			}
-		case s.told&canRead != 0:
-			if n := s.receive(w.Buf); n > 0 && !s.think(w, n, m) {
-				return Thinking
-			}
 		default:
-			return Wait
+			var errno unix.Errno
+			if n, errno = sock.Recv(int(s.fd), w.Buf); !s.received(n, len(w.Buf), errno) {
+				continue
+			}
+		}
+		if !s.think(w, n, m) {
+			return Thinking
+		}
+		if out := w.Out; len(out) > 0 {
+			if n, errno := sock.Send(int(s.fd), out); n < len(out) {
+				s.owe(out, n, errno)
+			}
 		}
 	}
 	return Later
 }
 
-// receive reads once, and returns how many bytes there are to think about.
-func (s *Stream) receive(buf []byte) int {
-	n, errno := sock.Recv(int(s.fd), buf)
-	if n < len(buf) {
+// received notes what a read says of the socket. It reports whether there is something to think about.
+func (s *Stream) received(n, size int, errno unix.Errno) bool {
+	if n < size {
 		s.told &^= demux.Readable // a short read has emptied the socket
 	}
 	switch {
-	case n > 0 && s.drops == 0:
-		return n
-	case n > 0 && s.drops < deadline.LingerReads:
-		s.drops++
+	case n > 0:
+		return true
 	case errno == unix.EAGAIN:
 		s.told &^= ended // not yet
 	default:
 		s.verdict = proto.Close // FIN: all that was asked is answered. Or nobody is there
 	}
-	return 0
+	return false
 }
 
 // HEART END
+
+// wayOut takes a step of a stream that owes something, or has said all.
+func (s *Stream) wayOut(buf []byte) Next {
+	switch {
+	case s.debt != nil && s.told&canWrite == 0: // back-pressure: who does not read is not read from
+		return Wait
+	case s.debt != nil:
+		s.pay()
+	case s.verdict == proto.Close:
+		return Over
+	case s.drops == 0:
+		s.linger()
+		return Linger
+	case s.told&canRead == 0:
+		return Wait
+	default:
+		s.drop(buf)
+	}
+	return onward
+}
 
 // think feeds the session the first n bytes of w's buffer. It reports whether that is done; if
 // not, a worker does it.
@@ -145,48 +172,57 @@ func (s *Stream) think(w *offload.Work, n int, m *Means) bool {
 	}
 	w.Run()
 	m.Watch.Handled(w.In)
-	s.Obey(w, m)
+	s.note(w, m)
 	return true
 }
 
-// Obey sends what the session said in w. What does not fit is kept, for w is not the stream's. A
-// stream that was closed while a worker had its session only lets go of it.
-func (s *Stream) Obey(w *offload.Work, m *Means) {
-	s.thinking, s.verdict = false, w.Verdict
-	switch {
-	case s.Closed():
-		proto.Release(s.session)
-	case w.Panic != nil:
+// note notes what the session said in w.
+func (s *Stream) note(w *offload.Work, m *Means) {
+	s.verdict, s.answered = w.Verdict, s.answered || len(w.Out) > 0
+	if w.Panic != nil {
 		m.Log.Error("handler panicked; its connection is closed", "panic", w.Panic)
-	case len(w.Out) > 0:
-		s.answered = true
-		if rest := s.send(w.Out); len(rest) > 0 {
-			s.owe(rest)
-		}
 	}
 }
 
-func (s *Stream) owe(rest []byte) { s.debt = &debt{slices.Clone(rest)} }
+// Obey sends what a worker had the session say in w. What does not fit is kept, for w is not the
+// stream's. A stream that was closed meanwhile only lets go of its session.
+func (s *Stream) Obey(w *offload.Work, m *Means) {
+	if s.thinking = false; s.Closed() {
+		proto.Release(s.session)
+		return
+	}
+	if s.note(w, m); len(w.Out) > 0 {
+		n, errno := sock.Send(int(s.fd), w.Out)
+		s.owe(w.Out, n, errno)
+	}
+}
+
+// owe keeps what the socket did not take: n bytes of out were sent.
+func (s *Stream) owe(out []byte, n int, errno unix.Errno) {
+	if rest := s.rest(out, n, errno); len(rest) > 0 {
+		s.debt = &debt{slices.Clone(rest)}
+	}
+}
 
 // pay sends what is owed, as far as there is room.
 func (s *Stream) pay() {
-	if s.debt.rest = s.send(s.debt.rest); len(s.debt.rest) == 0 {
+	n, errno := sock.Send(int(s.fd), s.debt.rest)
+	s.moved = s.moved || n > 0
+	if s.debt.rest = s.rest(s.debt.rest, n, errno); len(s.debt.rest) == 0 {
 		s.debt = nil
 	}
 }
 
-// send writes what the socket takes and returns the rest. A broken socket takes everything.
-func (s *Stream) send(out []byte) (rest []byte) {
-	n, errno := sock.Send(int(s.fd), out)
+// rest is what is still to be sent. A broken socket takes everything.
+func (s *Stream) rest(out []byte, n int, errno unix.Errno) []byte {
 	if errno != 0 && errno != unix.EAGAIN {
 		s.verdict = proto.Close
 		return nil
 	}
-	s.moved = s.moved || n > 0
 	if n < len(out) {
 		s.told &^= canWrite
 	}
-	return out[n:]
+	return out[max(n, 0):]
 }
 
 // linger sends FIN. What still comes is dropped: closing now would answer it with RST, and RST
@@ -194,4 +230,15 @@ func (s *Stream) send(out []byte) (rest []byte) {
 func (s *Stream) linger() {
 	unix.Shutdown(int(s.fd), unix.SHUT_WR) // fails on a broken connection, which an event will tell
 	s.drops = 1
+}
+
+// drop throws away what a peer to whom all is said still sends. Not for ever.
+func (s *Stream) drop(buf []byte) {
+	n, errno := sock.Recv(int(s.fd), buf)
+	if !s.received(n, len(buf), errno) {
+		return
+	}
+	if s.drops++; s.drops > deadline.LingerReads {
+		s.verdict = proto.Close
+	}
 }
