@@ -85,6 +85,14 @@ bench-generator: build ## what the load generator costs beside wrk, and its lag 
 fail: build ## each I/O model made to fail on purpose, and its remedy: make fail, or make fail F=4
 	$(BIN)/netbench fail $(F)
 
+.PHONY: lesson
+lesson: build ## a lesson: make lesson N=7 asks and runs it, CHECK=1 checks its exercise; without N, the list
+	$(BIN)/netbench lesson $(N) $(if $(CHECK),--check)
+
+.PHONY: lessons
+lessons: build ## all lessons, asking nothing, into results/lessons; fails if one no longer holds
+	$(BIN)/netbench lesson --all
+
 .PHONY: report
 report: build ## redraw charts and tables from a run: make report RUN=results/runs/...
 	$(BIN)/netbench report $(RUN)

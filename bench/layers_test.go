@@ -63,7 +63,7 @@ var mayImport = map[string][]string{
 	"bench/conform":       {},
 	"bench/trace":         {"bench/trace", "bench/chart"},
 	"bench/lab":           {"bench/proc", "bench/report/table"},
-	"bench/lesson":        {"bench/lesson", "bench/lab", "bench/trace", "bench/chart", "bench/record", "bench/stats"},
+	"bench/lesson":        {"bench/lesson", "bench/lab", "bench/trace", "bench/chart", "bench/proc", "bench/record"},
 	"bench/chart":         {"bench/chart", "bench/stats", "bench/record", "loadgen"},
 	"bench/advise":        {"bench/report/table", "bench/stats", "bench/record", "loadgen"},
 	"bench/report":        {"bench/report", "bench/advise", "bench/chart", "bench/stats", "bench/record", "loadgen"},

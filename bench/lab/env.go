@@ -25,8 +25,8 @@ const (
 	stopWithin  = 5 * time.Second
 )
 
-// serve starts a server of the suite. The caller stops it.
-func (e *Env) serve(ctx context.Context, model, protocol string, args ...string) (*proc.Server, error) {
+// Serve starts a server of the suite. The caller stops it.
+func (e *Env) Serve(ctx context.Context, model, protocol string, args ...string) (*proc.Server, error) {
 	server, err := proc.Serve(ctx, proc.ServerSpec{
 		Program: e.Netserve, Model: model, Proto: protocol, Args: args, ReadyWithin: readyWithin,
 	})

@@ -38,7 +38,7 @@ func blocked(name, model string, args ...string) Variant {
 // BehindBlocked returns how many milliseconds a request waits for an answer, at best of three,
 // while the handler of another connection of the same loop blocks.
 func BehindBlocked(ctx context.Context, env *Env, model string, args ...string) (Outcome, error) {
-	server, err := env.serve(ctx, model, "http", append([]string{"--loops", "1"}, args...)...)
+	server, err := env.Serve(ctx, model, "http", append([]string{"--loops", "1"}, args...)...)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -44,7 +44,7 @@ func pinned(name, model string, args ...string) Variant {
 // Pinned returns how many KiB a silent connection holds that has received a large message before.
 func Pinned(ctx context.Context, env *Env, model string, args ...string) (Outcome, error) {
 	args = append([]string{"--loops", "1", "--read-size", fmt.Sprint(pinKiB << 10)}, args...)
-	server, err := env.serve(ctx, model, "echo", args...)
+	server, err := env.Serve(ctx, model, "echo", args...)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -30,7 +30,7 @@ func f10() Row {
 // slow one; at best of three.
 func behindSlow(apart bool) func(context.Context, *Env) (Outcome, error) {
 	return func(ctx context.Context, env *Env) (Outcome, error) {
-		server, err := env.serve(ctx, "reactor", "http", "--loops", "1", "--offload", "2")
+		server, err := env.Serve(ctx, "reactor", "http", "--loops", "1", "--offload", "2")
 		if err != nil {
 			return Outcome{}, err
 		}

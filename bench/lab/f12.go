@@ -43,7 +43,7 @@ const (
 // watched, if it was not.
 func frozen(notice func(*net.TCPConn) (bool, error)) func(context.Context, *Env) (Outcome, error) {
 	return func(ctx context.Context, env *Env) (Outcome, error) {
-		server, err := env.serve(ctx, "goroutine", "echo")
+		server, err := env.Serve(ctx, "goroutine", "echo")
 		if err != nil {
 			return Outcome{}, err
 		}

@@ -36,7 +36,7 @@ const (
 // stalled plays the plan and returns the 99th percentile in milliseconds.
 func stalled(fromDue bool) func(context.Context, *Env) (Outcome, error) {
 	return func(ctx context.Context, env *Env) (Outcome, error) {
-		server, err := env.serve(ctx, "goroutine", "http")
+		server, err := env.Serve(ctx, "goroutine", "http")
 		if err != nil {
 			return Outcome{}, err
 		}

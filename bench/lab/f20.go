@@ -30,7 +30,7 @@ const hangMillis = 400
 // namesCulprit returns how many lines of the log name the request that held the loop.
 func namesCulprit(model string) func(context.Context, *Env) (Outcome, error) {
 	return func(ctx context.Context, env *Env) (Outcome, error) {
-		server, err := env.serve(ctx, model, "http", "--loops", "1")
+		server, err := env.Serve(ctx, model, "http", "--loops", "1")
 		if err != nil {
 			return Outcome{}, err
 		}

@@ -193,3 +193,14 @@ func (w *worker) work(ctx context.Context, h *herd) error {
 		h.accepts.Add(1)
 	}
 }
+
+// Herd returns how many accepts found nothing, and how many of the connections the busiest of eight
+// workers got. share: they watch one listener, otherwise each has its own (SO_REUSEPORT). flags are
+// added to EPOLLIN.
+func Herd(ctx context.Context, share bool, flags uint32) (empty, busiest, conns int, err error) {
+	workers, err := stampede(ctx, share, flags)
+	for _, w := range workers {
+		empty, busiest = empty+w.empty, max(busiest, w.accepted)
+	}
+	return empty, busiest, herdConns, err
+}

@@ -91,7 +91,7 @@ func (a *app) command() *cobra.Command {
 		a.runCommand(), a.reportCommand(), a.compareCommand(), a.listCommand(), a.doctorCommand(),
 		a.duelCommand(), a.conformCommand(), a.exportCommand(), a.historyCommand(), a.explainCommand(), a.adviseCommand(),
 		a.gateCommand(), a.traceCommand(), a.tracesCommand(), a.generatorCommand(),
-		a.failCommand(), a.rerunCommand(), a.relabelCommand(),
+		a.failCommand(), a.lessonCommand(), a.rerunCommand(), a.relabelCommand(),
 	)
 	return root
 }
