@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -30,9 +31,43 @@ func (t *Trace) Cut() *Trace {
 	for i, e := range t.Events {
 		keep[i] = keep[i] || e.Layer == Syscall && e.Verb == Exit && e.Name == "epoll_ctl"
 	}
+	out.Header.Folded = t.fold(keep)
 	out.Events = t.thin(keep)
 	out.renumber()
 	return out
+}
+
+// look is a look of a thread, or a goroutine, at a thing.
+type look struct {
+	who      uint64
+	name, on string
+}
+
+// fold takes out of what is kept what a loop that does not wait does again and again: from the third
+// time on until it has found something. It returns how many calls that were.
+func (t *Trace) fold(keep []bool) (folded int) {
+	looks, entered := map[look]int{}, map[int]int{}
+	again := func(l look) bool { looks[l]++; return looks[l] > 2 }
+	for i, e := range t.Events {
+		who := e.G
+		if who == 0 {
+			who = uint64(e.TID)
+		}
+		switch from := entered[e.TID]; {
+		case e.Layer == Syscall && e.Verb == Enter && e.On != "":
+			entered[e.TID] = i
+		case e.Layer == Syscall && e.On != "" && e.Err == "EAGAIN":
+			if again(look{who, e.Name, e.On}) && keep[i] && keep[from] {
+				keep[i], keep[from] = false, false
+				folded++
+			}
+		case e.Layer == Syscall && e.On != "" || e.Layer == Probe && e.Verb == "begin":
+			maps.DeleteFunc(looks, func(l look, _ int) bool { return l.who == who })
+		case e.Layer == Probe && e.Verb == "ready", e.Layer == Go && (e.Verb == Yield || e.Verb == Run):
+			keep[i] = keep[i] && !again(look{who, e.Verb, e.On})
+		}
+	}
+	return folded
 }
 
 // thin returns what is kept. Of the runtime's calls for itself, which are most, it is only told that

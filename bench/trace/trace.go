@@ -80,6 +80,8 @@ type Header struct {
 	Frames []Frame `json:"frames,omitempty"`
 	// Cut: events outside of what a picture shows have been left out.
 	Cut bool `json:"cut,omitempty"`
+	// Folded is how many calls that found nothing, again and again, have been left out.
+	Folded int `json:"folded,omitempty"`
 }
 
 // Frame is a line of code that has called something.

@@ -33,8 +33,12 @@ a burst on as many connections, and prints the sequence of system calls that ser
 thread, and how many calls a request took in the burst. Other sequences that were seen follow
 after "or". The Go runtime's calls for itself are left out here; they are in the file.
 
-The order of calls is true. Their times are not: each call is stopped twice. Exit code 3 where
-the machine forbids ptrace.`,
+The order of calls is true. Their times are not: each call is stopped twice.
+
+With --out the file also holds what the server says of itself, if netserve-probe is beside netserve
+(make probe builds it, with -tags probe): the Go execution trace and the probes of the models, on the
+same clock. Where ptrace is forbidden these are all there is, and the file says so; without --out
+the exit code is then 3.`,
 		Example: `  netbench trace reactor
   netbench trace proactor --proto http --burst 64 --out proactor.jsonl`,
 		Args: cobra.ExactArgs(1),
@@ -61,9 +65,13 @@ func (a *app) trace(ctx context.Context, f traceFlags, model string) error {
 	if err := traceable(ctx, programs.Netserve, model, f.proto); err != nil {
 		return err
 	}
-	t, err := trace.Capture(ctx, trace.Plan{
+	plan := trace.Plan{
 		Program: programs.Netserve, Model: model, Proto: f.proto, Quiet: quietRequests, Burst: f.burst,
-	})
+	}
+	if f.out != "" {
+		plan.Full, plan.Program = true, probed(plan.Program)
+	}
+	t, err := trace.Capture(ctx, plan)
 	if errors.Is(err, trace.ErrRefused) {
 		return &exitError{exitUnavailable, err}
 	}
@@ -75,9 +83,23 @@ func (a *app) trace(ctx context.Context, f traceFlags, model string) error {
 			return err
 		}
 		a.say("%d events in %s", len(t.Events), f.out)
+		for _, layer := range slices.Sorted(maps.Keys(t.Header.Missing)) {
+			a.say("the layer %s is missing: %s", layer, t.Header.Missing[layer])
+		}
+		if t.Header.Missing[trace.Syscall] != "" {
+			return nil // there are no calls to print
+		}
 	}
 	a.printTrace(t)
 	return nil
+}
+
+// probed is the program that says more of itself, if it was built.
+func probed(netserve string) string {
+	if _, err := os.Stat(netserve + "-probe"); err == nil {
+		return netserve + "-probe"
+	}
+	return netserve
 }
 
 // traceable reports why a model cannot be asked for.
