@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,9 +15,12 @@ import (
 	"iomodels/bench"
 	"iomodels/bench/proc/proctest"
 	"iomodels/bench/record"
+	"iomodels/bench/stats"
 	"iomodels/bench/stats/cells"
 	"iomodels/loadgen"
 )
+
+var long = flag.Bool("long", false, "play many more campaigns")
 
 // headlinePlan is two headlines, of three models and the twin of the baseline.
 func headlinePlan() bench.Matrix {
@@ -238,4 +242,40 @@ func TestTurnsOfRealProcesses(t *testing.T) {
 		t.Errorf("%+v", rec)
 	}
 	assertNoneLeft(t, filepath.Clean(programs))
+}
+
+// TestIdenticalServersAlarmAtTheNominalRate plays whole campaigns with servers that are all the
+// same, through everything that decides: turns, dropped blocks, looks, stopping, Holm. Three
+// servers make three pairs, which share at most 5 %.
+func TestIdenticalServersAlarmAtTheNominalRate(t *testing.T) {
+	campaigns := uint64(30)
+	if *long {
+		campaigns = 2000
+	}
+	alarms, blocks := 0.0, 0
+	one := headlinePlan().Keep(func(s bench.Step) bool { return s.Cell.Proto == "echo" })
+	for n := range campaigns {
+		var m memory
+		f := fakes{spread: 0.035, busy: func(b int) bool { return b%9 == int(n%9) }}
+		c := fakeCampaign(&f, &m)
+		f.rng = rand.New(rand.NewPCG(n, 0xaa))
+		if _, err := c.Run(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+		blocks += f.blocks["echo"]
+		judged := cells.New(c.Env, m.records, "base").Campaigns()[0]
+		if slices.ContainsFunc(judged.Ranking.Pairs, func(p stats.Pair) bool { return p.P <= stats.DefaultAlpha }) {
+			alarms++
+		}
+		if slices.ContainsFunc(judged.Ranking.Pairs, func(p stats.Pair) bool { return p.Verdict == stats.Different }) {
+			t.Logf("campaign %d called equal servers different", n)
+		}
+	}
+	slack := 3 * math.Sqrt(0.05*0.95/float64(campaigns))
+	if rate := alarms / float64(campaigns); rate > 0.05+slack || rate == 0 {
+		t.Errorf("%.1f %% of the campaigns alarmed, want at most %.1f, and some", 100*rate, 100*(0.05+slack))
+	}
+	if mean := float64(blocks) / float64(campaigns); mean < 13 || mean > 40 {
+		t.Errorf("%.1f blocks on average: looks and replaced blocks are not in play", mean)
+	}
 }

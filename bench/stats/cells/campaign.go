@@ -81,10 +81,10 @@ func drop(groups []*Group) {
 	}
 }
 
-// turnLimits are the limits of a headline's blocks. The speed of the machine may change within a
-// block: turns take it from all alike, and the yardstick takes it out. Only a block in which it
-// doubled is none.
-func turnLimits() disturb.Limits { return disturb.Limits{Drift: 1} }
+// turnLimits are the limits of a headline's blocks. The speed of the machine may change: turns take
+// that from all alike, and the yardstick takes it out. What is left to the probe are blocks on
+// half or twice the speed of the others.
+func turnLimits() disturb.Limits { return disturb.Limits{Drift: 3} }
 
 // machineOf collects what is known of the machine in each block, over all its servers, and the
 // numbers of the blocks.

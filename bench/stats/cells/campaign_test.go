@@ -1,9 +1,13 @@
 package cells
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -244,5 +248,55 @@ func TestLimits(t *testing.T) {
 		if _, err := ParseLimit(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
+	}
+}
+
+// stored are the turns of two real servers, taken on a machine so crowded that the detector drops nearly
+// every block. Noise is what this test is after, so the readings of the machine are taken out.
+func stored(t *testing.T, readings bool) *Set {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "turns.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []record.Record
+	for line := range bytes.Lines(data) {
+		var r record.Record
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Fatal(err)
+		}
+		for i := range r.Slices {
+			if !readings {
+				r.Slices[i].Machine, r.ProbeS = record.Machine{Tries: 1}, nil
+			}
+			r.Server.CPUS += r.Slices[i].ServerS
+			r.Load.Generator.CPUS += r.Slices[i].ClientS
+		}
+		records = append(records, r)
+	}
+	return New(record.Env{}, records, "")
+}
+
+// TestStoredTurnsAlarmAtTheNominalRate: 2,000 pseudo-campaigns of servers against themselves, with
+// the noise of a real machine at its worst.
+func TestStoredTurnsAlarmAtTheNominalRate(t *testing.T) {
+	set := stored(t, false)
+	r := set.Relabel(2000, 1)
+	if r.Tests != 2*2000 || r.Nominal < 0.04 || r.Nominal > 0.05 {
+		t.Fatalf("%+v", r)
+	}
+	if rate := float64(r.Alarms) / float64(r.Tests); math.Abs(rate-r.Nominal) > 3*math.Sqrt(0.05*0.95/4000) {
+		t.Errorf("%.2f %% of the tests alarmed, want %.2f", 100*rate, 100*r.Nominal)
+	}
+	if rate := float64(r.Families) / 2000; rate > 0.05+3*math.Sqrt(0.05*0.95/2000) {
+		t.Errorf("%.2f %% of the campaigns alarmed", 100*rate)
+	}
+	// The two servers themselves are told apart on that machine: turns and yardstick cancel it.
+	c := set.Campaigns()[0]
+	if len(c.Tiers()) != 2 || c.Tiers()[0][0].Cell.Model != "proactor" {
+		t.Errorf("tiers %v, ratio %+v", c.Ranking.Tiers, c.Ranking.Pairs)
+	}
+	if busy := stored(t, true).Campaigns(); len(busy) != 1 || busy[0].Blocks > 2 || !busy[0].Unfit {
+		t.Errorf("a crowded machine gave %+v", busy)
 	}
 }
