@@ -20,13 +20,19 @@ type board struct {
 	Lede    string // the verdict in a sentence
 	Head    string // of the column that is drawn
 	Ratio   string // head of the column of ratios; "": there is none
-	Ticks   []mark
+	Ticks   []boardTick
 	One     string // the baseline's place
 	Rows    []boardRow
 	Tiered  bool
 	Twin    *twin
 	Notes   []string
 	BarKeys bool // bars have two parts
+}
+
+// boardTick is a label of the axis.
+type boardTick struct {
+	At, Text string
+	Spare    bool // left out where the screen is narrow
 }
 
 // boardRow is a model.
@@ -108,11 +114,24 @@ func (b *board) logAxis(lo, hi float64) func(float64) float64 {
 	margin := math.Pow(hi/lo, 0.03)
 	lo, hi = lo/margin, hi*margin
 	place := func(v float64) float64 { return 100 * math.Log(v/lo) / math.Log(hi/lo) }
-	for _, t := range chart.RatioTicks(lo, hi) {
-		b.Ticks = append(b.Ticks, mark{percent(place(t.At)), t.Text})
-	}
+	b.ticks(chart.RatioTicks(lo, hi), place, 1)
 	b.One = percent(place(1))
 	return place
+}
+
+// ticks labels the axis. On a narrow screen only those labels stay that are far enough from the one
+// for kept, which always stays, and from each other.
+func (b *board) ticks(all []chart.Tick, place func(float64) float64, kept float64) {
+	const apart = 30 // percent of the width
+	stay := []float64{place(kept)}
+	for _, t := range all {
+		at := place(t.At)
+		crowded := slices.ContainsFunc(stay, func(other float64) bool { return math.Abs(at-other) < apart })
+		if !crowded {
+			stay = append(stay, at)
+		}
+		b.Ticks = append(b.Ticks, boardTick{percent(at), t.Text, crowded && t.At != kept})
+	}
 }
 
 // row is what every board says of a group.
@@ -183,9 +202,7 @@ func (r *reporter) bars(title string, groups []*cells.Group, m cells.Metric, fir
 	})
 	top *= 1.04
 	place := func(v float64) float64 { return 100 * max(v, 0) / top }
-	for _, t := range chart.LinearTicks(m.Unit, 4, 0, top) {
-		b.Ticks = append(b.Ticks, mark{percent(place(t.At)), t.Text})
-	}
+	b.ticks(chart.LinearTicks(m.Unit, 4, 0, top), place, 0)
 	for _, g := range part {
 		iv, row := g.Median(m), r.row(g, m)
 		row.Width = percent(place(iv.Value))

@@ -81,10 +81,38 @@ func TestReportHoldsItsParts(t *testing.T) {
 
 func TestTiersComeWithEnoughBlocks(t *testing.T) {
 	models := []string{"goroutine", "reactor", "gnet"}
-	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 16, Models: models}))
+	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 16, Models: models, Conns: []int{100}}))
 	if !strings.Contains(html, `<th scope="col" class="tier">tier</th>`) || strings.Contains(html, "No verdict") {
 		t.Error("sixteen blocks of three models give tiers")
 	}
+}
+
+// TestTwinsDrawTheNoiseFloor: servers that took turns, and the baseline twice, as a campaign leaves them.
+func TestTwinsDrawTheNoiseFloor(t *testing.T) {
+	opt := synth.Options{Seed: 1, Blocks: 13, Models: []string{"goroutine", "reactor"}, Conns: []int{100}}
+	html := reportOf(t, withTwins(synth.Run(opt)))
+	for _, part := range []string{"A/A band", `class="twin"`, `<td class="tier"><b>1</b> <i>a</i></td>`} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page lacks %q", part)
+		}
+	}
+}
+
+// withTwins makes the cells that share a CPU headlines.
+func withTwins(run *record.Run) *record.Run {
+	for _, r := range run.Records {
+		if r.Cell.Topology != "shared" {
+			continue
+		}
+		slice := record.Slice{Seconds: 1, ServerS: 1, ClientS: 1}
+		run.Records[r.Seq-1].Slices = []record.Slice{slice, slice}
+		if r.Cell.Model == "goroutine" {
+			r.Cell.Arm, r.Slices = record.Twin, run.Records[r.Seq-1].Slices
+			r.Server.CPUS *= 1 + 0.02*float64(r.Block%3-1)
+			run.Records = append(run.Records, r)
+		}
+	}
+	return run
 }
 
 // TestWhatIsMissingIsSaid: a run of almost nothing still is a page, and says what it lacks.

@@ -42,8 +42,11 @@ func (r *reporter) raw() ([]download, error) {
 		out = append(out, newDownload(file.name, file.text, packed))
 	}
 	records, text, err := r.records()
-	if err != nil || records == nil {
-		return out, err
+	if err != nil {
+		return nil, err
+	}
+	if records == nil {
+		return append(out, download{Name: record.RecordsFile, Text: text}), nil
 	}
 	return append(out, newDownload(record.RecordsFile+".gz", text, records)), nil
 }
@@ -80,7 +83,7 @@ func (r *reporter) records() (packed []byte, text string, err error) {
 			return packed, version.text, nil
 		}
 	}
-	return nil, "", nil
+	return nil, "too large for a page; in the run's folder", nil
 }
 
 func withoutCurves(rec *record.Record) {

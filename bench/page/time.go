@@ -24,8 +24,7 @@ func (r *reporter) drift() []*lineChart {
 			if !ok {
 				continue
 			}
-			groups := r.set.In(sc)
-			groups = cells.AtConns(groups, cells.TypicalConns(groups))
+			groups := mostRepeated(r.set.In(sc))
 			c := &lineChart{
 				ID:     fmt.Sprintf("drift-%s-%s", proto, anchor(of.metric.Name)),
 				Title:  fmt.Sprintf("%s: %s, block by block", cells.ProtoName(proto), of.metric.Name),
@@ -38,6 +37,18 @@ func (r *reporter) drift() []*lineChart {
 		}
 	}
 	return out
+}
+
+// mostRepeated picks the number of connections with most blocks: where a drift can be seen best. Among
+// equals it is the typical one.
+func mostRepeated(groups []*cells.Group) []*cells.Group {
+	best := cells.AtConns(groups, cells.TypicalConns(groups))
+	for _, n := range cells.ConnsOf(groups) {
+		if at := cells.AtConns(groups, n); len(blocksOf(at)) > len(blocksOf(best)) {
+			best = at
+		}
+	}
+	return best
 }
 
 // overBlocks fills a chart with a point per block; false: there are fewer than two.

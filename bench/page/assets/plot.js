@@ -92,7 +92,7 @@ class LineChart {
     const r = uPlot.pxRatio, values = this.values(), n = this.spec.lines.length;
     this.spec.lines.forEach((line, i) => {
       if (this.hidden.has(line.m)) return;
-      const shift = (i - (n - 1) / 2) * (this.spec.spread || 0) * r;
+      const shift = (i - (n - 1) / 2) * (this.spec.spread || 0) * r * Math.min(1, u.width / 600);
       const x = (k) => u.valToPos(this.spec.at[k], "x", true) + shift;
       const y = (v) => u.valToPos(Math.max(v, values.lo), "y", true);
       visit(line, this.colours[i], x, y, r);
