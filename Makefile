@@ -97,6 +97,18 @@ lessons: build ## all lessons, asking nothing, into results/lessons; fails if on
 report: build ## redraw charts and tables from a run: make report RUN=results/runs/...
 	$(BIN)/netbench report $(RUN)
 
+.PHONY: probe
+probe: build ## netserve with probes, bin/netserve-probe: what traces are captured with
+	CGO_ENABLED=0 $(GO) build -tags probe -trimpath -o $(BIN)/netserve-probe ./servers/cmd/netserve
+
+.PHONY: traces
+traces: probe ## capture every model anew, and draw results/lessons from the traces
+	$(BIN)/netbench traces --capture results/lessons
+
+.PHONY: pictures
+pictures: build ## draw results/lessons from the traces that are there (after a change of the code)
+	$(BIN)/netbench traces results/lessons
+
 .PHONY: clean
 clean: ## remove what was built; results stay
 	rm -rf $(BIN)
