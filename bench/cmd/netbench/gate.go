@@ -62,7 +62,7 @@ Exit code 0: nothing is worse. 1: something is. 2: a build or a server failed. 3
 	flags.StringSliceVar(&f.models, "models", nil, "only these (default: all that vary no other)")
 	flags.StringSliceVar(&f.stages, "stages", []string{gate.StageCounts, gate.StageTimes}, "what to compare")
 	flags.IntVar(&f.blocks, "blocks", 0, "timed blocks; 0, or too few: as many as the tests need, at least 12")
-	flags.DurationVar(&f.slice, "slice", 300*time.Millisecond, "measured part of a timed slice")
+	flags.DurationVar(&f.slice, "slice", 200*time.Millisecond, "measured part of a timed slice")
 	flags.Uint64Var(&f.seed, "seed", 0, "of layouts, order and load; 0: a new one, which is printed")
 	flags.StringVar(&f.out, "out", "", "`folder` for gate.json and gate.md")
 	flags.BoolVar(&f.evenSame, "even-same", false, "run models with equal code, too: what a gate says of them is noise")
@@ -248,7 +248,7 @@ func (a *app) gateTimes(
 	return gate.Times(ctx, gate.Race{
 		Base: base, Head: head, Same: same, Models: f.models, Blocks: f.blocks, Seed: f.seed, Dir: dir, Notify: a.say,
 		Options: duel.Options{
-			Slice: f.slice, Warmup: f.slice / 3, CPU: cpus[len(cpus)-1], Load: programs.Netload,
+			Slice: f.slice, Warmup: f.slice / 2, CPU: cpus[len(cpus)-1], Load: programs.Netload,
 		},
 	})
 }

@@ -80,7 +80,7 @@ func (a *app) historyDraw(f *historyFlags) *cobra.Command {
 	draw.Flags().StringVar(&f.class, "class", "", "class of machines (default: the one measured last)")
 	draw.Flags().StringVar(&f.model, "model", "reactor", "the `model`")
 	draw.Flags().StringVar(&f.metric, "metric", "norm", "the `metric`")
-	draw.Flags().StringVar(&f.place, "workload", "proto=echo workload=closed topology=split conns=256",
+	draw.Flags().StringVar(&f.place, "workload", "proto=echo workload=closed topology=shared conns=256",
 		"the first workload whose name contains this `text`")
 	draw.Flags().StringVar(&f.out, "out", filepath.Join("results", "charts"), "`folder` of the pictures")
 	return draw
