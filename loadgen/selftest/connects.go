@@ -154,14 +154,15 @@ func dialOut(addrs []string, low, ports, sources, n int) (opened int, failed con
 }
 
 func churn(t *Trial) error {
-	const n, rate, each, places = 100_000, 20_000, 10, 10
-	h, err := t.oracle(oracle.Spec{Log: n})
+	const rate, each, places = 20_000, 10, 10
+	n := uint64(t.rounds(100_000))
+	h, err := t.oracle(oracle.Spec{Log: int(n)})
 	if err != nil {
 		return err
 	}
 	m, err := t.load(h, loadgen.Plan{
 		Conns: places, Rate: rate, RequestsPerConn: each, Choice: loadgen.ChoicePinned,
-		Duration: n / rate * time.Second, Timeout: 20 * time.Second,
+		Duration: time.Duration(n) * time.Second / rate, Timeout: 20 * time.Second,
 	})
 	if err != nil {
 		return err
@@ -185,7 +186,7 @@ func churn(t *Trial) error {
 	t.exactly("connections with another number", 0, others)
 	t.exactly("opened = accepted", r.Accepted, m.Connections.Opened)
 	// Whoever closes first keeps the port in TIME_WAIT. The kernel may use some again at once.
-	t.within("sockets in TIME_WAIT to the oracle", "", n/each, 2, float64(waiting), noise{})
+	t.within("sockets in TIME_WAIT to the oracle", "", float64(n/each), 2, float64(waiting), noise{})
 	return nil
 }
 
