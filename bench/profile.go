@@ -147,11 +147,11 @@ func headlines() []Group {
 	return []Group{
 		{
 			Workload: Closed, Topology: Shared, Protos: both, Conns: []int{256},
-			Blocks: 12, Turns: true, Timing: ms(0, 100, 300),
+			Blocks: 12, Turns: true, Timing: ms(0, 100, 250),
 		},
 		{
 			Workload: Closed, Topology: Split, Protos: both, Conns: []int{256},
-			Blocks: 12, Turns: true, Timing: ms(0, 100, 300),
+			Blocks: 12, Turns: true, Timing: ms(0, 100, 250),
 		},
 	}
 }

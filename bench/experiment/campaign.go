@@ -46,7 +46,7 @@ type Turns struct {
 
 // overdraft is how far beyond its budget a campaign goes for the first verdict: without it, all
 // that was measured before would have been in vain.
-const overdraft = 1.5
+const overdraft = 1.2
 
 // headline is where one condition stands.
 type headline struct {

@@ -75,9 +75,6 @@ func (v view) verdictNotes(c cells.Campaign) []string {
 
 // tiers says the verdict in a sentence.
 func (v view) tiers(c cells.Campaign) string {
-	if len(c.Groups) == 0 {
-		return fmt.Sprintf("The machine was too busy: no verdict, and no ratio; all of %d blocks were disturbed.", c.Dropped)
-	}
 	if why := cells.NoVerdict(c.Groups, c.Ranking); why != "" {
 		return sentence(why) + ". Ratios stand, with their intervals; the order is no ranking."
 	}
@@ -105,6 +102,9 @@ func (v view) noise(c cells.Campaign) string {
 		text = fmt.Sprintf("Noise floor (A/A): a second server of %s against the first is %s", v.set.Baseline, floorText(c))
 	}
 	text += fmt.Sprintf(". %d blocks count; %d were dropped for all", c.Blocks, c.Dropped)
+	if c.Unfit {
+		text += ", but are in the ratios: there is nothing better"
+	}
 	if c.Dropped > 0 {
 		var causes []string
 		for _, cause := range slices.Sorted(maps.Keys(c.Causes)) {

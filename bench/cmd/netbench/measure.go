@@ -121,7 +121,7 @@ func (a *app) announce(s *session, rest experiment.Rest) {
 	a.say("%s: %d cells in %d blocks, about %s; %s; seed %d", s.matrix.Profile, len(rest.Visits),
 		s.matrix.Blocks(), bench.Estimate(rest.Visits).Round(time.Second), where, s.env.Seed)
 	if heads := s.matrix.Headlines(); len(heads) > 0 {
-		a.say("before them %d headlines, about %s: servers take turns, until the ratios to %s are known",
+		a.say("before them headlines (%d), about %s: servers take turns, until the ratios to %s are known",
 			len(heads), s.matrix.HeadlineEstimate().Round(time.Second), s.env.Config.Baseline)
 	}
 	for _, note := range s.notes {

@@ -1,6 +1,7 @@
 package cells
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -24,6 +25,7 @@ type Campaign struct {
 	Repeated int                       // tries of slices beyond the first, in the blocks that count
 	Unsteady map[string]stats.Interval // model -> first turns over second ones, where these differ
 	baseline string
+	counts   func(block int) bool
 }
 
 // condition is everything of a cell but who serves it. Package bench says the same of a plan.
@@ -68,7 +70,10 @@ func drop(groups []*Group) {
 	judged, numbers := machineOf(groups)
 	verdict := turnLimits().Campaign(judged)
 	for _, g := range groups {
-		g.Unfit = verdict.Unfit
+		g.Unfit, g.Disturbed = verdict.Unfit, verdict.Dropped
+		if g.Unfit {
+			continue
+		}
 		var kept []record.Record
 		for _, r := range g.OK {
 			if verdict.Kept(slices.Index(numbers, r.Block)) {
@@ -137,12 +142,11 @@ func (s *Set) Campaign(at record.Cell) Campaign {
 	all := s.Groups(func(cell record.Cell) bool { return condition(cell) == at })
 	c.Ranking, c.Groups = Rank(all, c.Metric)
 	c.Floor = Floor(all, c.Metric)
-	_, c.Blocks = Blocks(all)
 	judged := all
-	if len(all) > 0 {
-		c.Unfit = all[0].Unfit
-		if all[0].Twin != nil {
-			judged = append(slices.Clone(all), all[0].Twin)
+	for _, g := range all {
+		if g.Twin != nil {
+			judged = append(slices.Clone(all), g.Twin)
+			break
 		}
 	}
 	for _, g := range judged {
@@ -155,9 +159,10 @@ func (s *Set) Campaign(at record.Cell) Campaign {
 			c.Unsteady[g.Cell.Model] = ratio
 		}
 	}
-	blocks, _ := machineOf(judged)
+	blocks, numbers := machineOf(judged)
 	verdict := turnLimits().Campaign(blocks)
-	c.Dropped = verdict.Dropped
+	c.Dropped, c.Unfit, c.Blocks = verdict.Dropped, verdict.Unfit, len(blocks)-verdict.Dropped
+	c.counts = func(block int) bool { return verdict.Kept(slices.Index(numbers, block)) }
 	for _, causes := range verdict.Causes {
 		var once []string
 		for _, cause := range causes {
@@ -223,7 +228,7 @@ func (c Campaign) Evidence() []stats.Evidence {
 			others = []*Group{g.Twin}
 		}
 		for _, other := range others {
-			arms := []stats.Arm{other.Arm(c.Metric), c.Groups[i].Arm(c.Metric)}
+			arms := []stats.Arm{c.counted(other), c.counted(c.Groups[i])}
 			if len(arms[0].Blocks) == c.Blocks && len(arms[1].Blocks) == c.Blocks {
 				r := stats.Rank(arms, stats.Rule{})
 				out = append(out, r.Evidence(arms, r.Pairs[0]))
@@ -231,6 +236,13 @@ func (c Campaign) Evidence() []stats.Evidence {
 		}
 	}
 	return out
+}
+
+// counted is a group in the blocks that count.
+func (c Campaign) counted(g *Group) stats.Arm {
+	arm := g.Arm(c.Metric)
+	maps.DeleteFunc(arm.Blocks, func(block int, _ float64) bool { return !c.counts(block) })
+	return arm
 }
 
 // Missing is how many blocks a verdict lacks; 0: none does.
@@ -244,7 +256,7 @@ func (c Campaign) Missing() int {
 // WithDropped says what the dropped blocks would have changed: tiers must not hang on them. "" if
 // none was dropped.
 func (s *Set) WithDropped(c Campaign) string {
-	if c.Dropped == 0 || c.Ranking.Letters == nil {
+	if c.Dropped == 0 || c.Unfit || c.Ranking.Letters == nil {
 		return ""
 	}
 	var whole []*Group

@@ -37,8 +37,11 @@ type Group struct {
 	Out     []record.Record // skipped or failed, in the order they happened
 	// Of a headline, whose servers took turns, only; see Campaign.
 	Dropped []record.Record // measured, but something disturbed the block: for nobody does it count
-	Twin    *Group          // a second server of the baseline in the same blocks; nil: there was none
-	Unfit   bool            // so many blocks were dropped that no verdict is given
+	// Disturbed is how many blocks something disturbed. Where Unfit, they are in OK all the same:
+	// there is nothing better, and no verdict hangs on them.
+	Disturbed int
+	Twin      *Group // a second server of the baseline in the same blocks; nil: there was none
+	Unfit     bool   // so many blocks were disturbed that no verdict is given
 }
 
 // New groups the records of a run. Of several measurements of one cell in one block the

@@ -99,8 +99,7 @@ func NoVerdict(groups []*Group, ranking stats.Ranking) string {
 	}
 	for _, g := range groups {
 		if g.Unfit {
-			n := len(g.OK) + len(g.Dropped)
-			return fmt.Sprintf("the machine was too busy: no verdict, %d of %d blocks were disturbed", len(g.Dropped), n)
+			return fmt.Sprintf("the machine was too busy: no verdict, %d of %d blocks were disturbed", g.Disturbed, len(g.OK))
 		}
 	}
 	return fmt.Sprintf("too few blocks: no verdict, %d missing of %d", ranking.Need-ranking.Blocks, ranking.Need)
