@@ -139,6 +139,13 @@ func (b *tab) run(expression string) {
 	b.do(chromedp.Evaluate[chromedp.Void](expression))
 }
 
+// middle scrolls to an element and returns where its middle is.
+func (b *tab) middle(selector string) (x, y float64) {
+	b.t.Helper()
+	at := ask[[]float64](b, fmt.Sprintf("probe.middle(%q)", selector))
+	return at[0], at[1]
+}
+
 // expect fails unless an expression becomes true: pages draw when the browser lets them.
 func (b *tab) expect(why, expression string) {
 	b.t.Helper()
@@ -231,6 +238,10 @@ func tryReport(b *tab) {
 	b.do(chromedp.KeyEvent(kb.ArrowRight))
 	b.expect("the cursor says where it is", `probe.cursorAt("percentiles-echo-open").startsWith("p")`)
 	b.expect("it reads every model", `probe.readsAll("percentiles-echo-open")`)
+	x, y := b.middle(`[data-chart="throughput-echo"] .u-over`)
+	b.do(chromedp.MouseEvent(chromedp.MouseMoved, x, y))
+	b.expect("the mouse moves it, too", `probe.cursorAt("throughput-echo").endsWith("connections")`)
+	b.shoot("report-cursor")
 
 	// A model is hidden everywhere, and the address remembers.
 	b.do(chromedp.Click(`.filter [data-toggle="1"]`))
@@ -249,6 +260,7 @@ func tryReport(b *tab) {
 	b.do(media("print", "dark"))
 	b.expect("on paper there are drawings, not canvases", "probe.onPaper()")
 	b.expect("and paper is white", `probe.paper() === "#ffffff"`)
+	b.shoot("report-print")
 	b.quiet()
 }
 
@@ -271,6 +283,10 @@ func tryHistory(b *tab) {
 	b.do(chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.Enter))
 	b.expect("a point tells its commit", `probe.campaign().includes("commit 0abc000")`)
 	b.expect("and how to measure it again", `probe.campaign().includes("git checkout 0abc000 && make build")`)
+	x, y := b.middle(".history .u-over")
+	b.do(chromedp.MouseClickXY(x, y))
+	b.expect("a click tells another", `!probe.campaign().includes("commit 0abc000")`)
+	b.shoot("history-picked")
 	b.expect("the other class has a section of its own", `probe.pick("class", 1)`)
 	b.quiet()
 }

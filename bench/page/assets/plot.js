@@ -60,7 +60,7 @@ class LineChart {
       },
     }, [spec.at, ...spec.lines.map((l) => l.y)], this.box);
     if (this.clicked) {
-      this.plot.over.addEventListener("click", () => this.place !== null && this.clicked(this.place));
+      this.plot.over.addEventListener("click", (e) => this.clicked(this.plot.posToIdx(e.offsetX)));
     }
   }
 

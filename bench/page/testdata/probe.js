@@ -17,6 +17,11 @@
     paper: () => getComputedStyle(document.documentElement).getPropertyValue("--paper").trim(),
     series: () => one("#series").textContent,
     classesShown: () => all(".class").filter(seen).length,
+    middle: (selector) => {
+      one(selector).scrollIntoView({ block: "center" });
+      const r = one(selector).getBoundingClientRect();
+      return [r.left + r.width / 2, r.top + r.height / 2];
+    },
     focusHistory: () => one(".history .canvas").focus(),
     campaign: () => one("#campaign").textContent,
     pick: (name, i) => {
