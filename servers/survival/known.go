@@ -25,15 +25,19 @@ var known = []struct {
 	{"prefork", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
 	{"thread", "crowd-leaves", missedRemainder, 1.6, runtimeKeeps},
 	{"reactor", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
-	{"reactor-leader", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"reactor-et", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
+	{"reactor-pool", "crowd-leaves", missedRemainder, 0.4, tablesKeep},
+	{"reactor-leader", "crowd-leaves", missedRemainder, 0.4, tablesKeep},
 	{"poll", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
 	{"spin", "crowd-leaves", missedRemainder, 0.2, tablesKeep},
 	{"proactor", "crowd-leaves", missedRemainder, 0.3, slabsKeep},
 	{"proactor-emulated", "crowd-leaves", missedRemainder, 0.3, slabsKeep},
 	{"gnet", "crowd-leaves", missedRemainder, 0.2, collectorKeeps},
 	{"gnet-tuned", "crowd-leaves", missedRemainder, 0.2, collectorKeeps},
-	{"netpoll", "crowd-leaves", missedRemainder, 2, netpollKeeps},
-	{"netpoll-tuned", "crowd-leaves", missedRemainder, 2, netpollKeeps},
+	{"netpoll", "crowd-leaves", missedRemainder, 2.5, netpollKeeps},
+	{"netpoll", "crowd-leaves", missedGrowth, 8, netpollGrows},
+	{"netpoll-tuned", "crowd-leaves", missedRemainder, 2.5, netpollKeeps},
+	{"netpoll-tuned", "crowd-leaves", missedGrowth, 8, netpollGrows},
 	{"fasthttp", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
 	{"fasthttp-tuned", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
 	{"nethttp", "crowd-leaves", missedRemainder, 2, runtimeKeeps},
@@ -64,11 +68,14 @@ const (
 		"(512 B, runtime/netpoll.go, pollCache: a late event may still point to it), nor those of the spans of a heap " +
 		"that was larger; the next crowd uses them again"
 	tablesKeep = "a loop's table of descriptors keeps what tells an event of a number's former owner from one of its " +
-		"next (24 B for each number and loop); the rest is the collector's tables; the next crowd uses them again"
+		"next (24 B for each number and loop); the rest is the collector's tables and stacks that were needed at one " +
+		"time; the next crowd uses them again"
 	slabsKeep = "a proactor keeps its tables and slabs, and the exchanges that were needed at one time: an operation that is " +
 		"still to complete may name a slot; the rest is the collector's tables; the next crowd uses them again"
 	collectorKeeps = "the tables by which the runtime's collector finds its way in a heap that was larger stay " +
 		"(/memory/classes/metadata/other), and stacks of goroutines; the next crowd uses them again"
+	netpollGrows = "its pollers double that list whenever more events come at a time than ever before, which is chance in " +
+		"each crowd, up to a bound"
 	netpollKeeps = "netpoll's pollers grow a list of events with a crowd (poll_default_linux.go, Reset: 1.4 KiB for each " +
 		"that came at a time) and free nothing of it, nor what a descriptor was registered with (fd_operator_cache.go); " +
 		"and the runtime keeps the records of goroutines and of the heap's spans; the next crowd uses them again"

@@ -55,7 +55,8 @@ func (t *Trial) wantsNoGrowth(crowd int, before float64, with, after [2]float64)
 		return err
 	}
 	if after[1] > 1.1*after[0]+chance {
-		err = errors.Join(err, fmt.Errorf("a crowd left %.1f MiB behind, and the next %.1f", after[0], after[1]))
+		err = errors.Join(err, missed(missedGrowth, after[1]-after[0],
+			"a crowd left %.1f MiB behind, and the next %.1f", after[0], after[1]))
 	}
 	if after[1] > 1.1*before {
 		each := (after[1] - before) * 1024 / float64(crowd)

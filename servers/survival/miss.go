@@ -11,6 +11,7 @@ import (
 const (
 	missedP99       = "p99"       // of normal clients, in times their quiet p99
 	missedMemory    = "memory"    // of all slow peers together, in MiB
+	missedGrowth    = "growth"    // by which the second of two crowds leaves more behind than the first, in MiB
 	missedRemainder = "remainder" // of a crowd that has left, in KiB for each connection it had
 )
 

@@ -11,8 +11,8 @@
 //	does not                 close it: go f()         echo and frames
 //
 // A pooled goroutine has grown its stack already and a new one must do so anew, but handing work to
-// a pool is dearer than a go statement. Duels agree with the guide on both, and could not tell a
-// first buffer as large as a read of the other models from the default's.
+// a pool is dearer than a go statement. Duels agree with the guide on both. A first buffer as large
+// as a read of the other models made requests dearer, so that setting stays at its default.
 //
 // # Who does the I/O
 //
