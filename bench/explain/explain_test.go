@@ -97,3 +97,22 @@ func TestATieIsSaid(t *testing.T) {
 		t.Errorf("%s", sentences[2])
 	}
 }
+
+// TestHeadlinesAreExplained: what was dropped, and how far a server came out from itself.
+func TestHeadlinesAreExplained(t *testing.T) {
+	run := synth.TakeTurns(invented(13, false, "goroutine", "reactor", "proactor"), "goroutine", 0.01)
+	for i := range run.Records {
+		if r := &run.Records[i]; r.Block == 2 && len(r.Slices) > 0 {
+			r.Slices[0].Machine.StealS = 2
+		}
+	}
+	sentences := plain(t, run)
+	for n, want := range map[int]string{
+		3: `over echo the tiers are, best first, proactor \| reactor \| goroutine, and within`,
+		9: `made 2 of 26 blocks of the headlines not count for any model, a second server of goroutine came out at \d\.\d{3} \[`,
+	} {
+		if !regexp.MustCompile(want).MatchString(sentences[n-1]) {
+			t.Errorf("%d: %s\nwant %s", n, sentences[n-1], want)
+		}
+	}
+}
