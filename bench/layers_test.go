@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"bench/proc":          {"bench/proc", "bench/record", "loadgen"},
 	"bench/stats":         {"bench/stats", "bench/record"},
 	"bench/slice":         {"bench/slice", "bench/proc", "bench/record", "bench/stats", "loadgen"},
-	"bench/duel":          {"bench/duel", "bench/proc", "bench/record", "bench/stats", "loadgen"},
+	"bench/duel":          {"bench/duel", "bench/slice", "bench/proc", "bench/record", "bench/stats", "loadgen"},
 	"bench/conform":       {},
 	"bench/trace":         {"bench/trace", "bench/chart"},
 	"bench/lab":           {"bench/proc", "bench/report/table"},

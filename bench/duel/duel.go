@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"iomodels/bench/proc"
+	"iomodels/bench/slice"
 	"iomodels/bench/stats"
 	"iomodels/loadgen"
 )
@@ -98,7 +99,10 @@ func Fight(ctx context.Context, a, b Side, load Workload, opt Options) (Result, 
 	if opt.Notify == nil {
 		opt.Notify = func(string, ...any) {}
 	}
-	ring := &arena{load: load, opt: opt, machine: proc.NewMachineReader()}
+	cpu := []int{opt.CPU}
+	ring := &arena{load: load, opt: opt, stand: &slice.Stand{
+		Netload: opt.Load, Server: cpu, Load: cpu, Machine: proc.NewMachineReader(),
+	}}
 	var rounds []Round
 	var err error
 	for len(rounds) < opt.Rounds && err == nil {
@@ -143,9 +147,9 @@ type figures struct{ norm, plain, total, rate, p99 float64 }
 
 // arena runs slices.
 type arena struct {
-	load    Workload
-	opt     Options
-	machine proc.MachineReader
+	load  Workload
+	opt   Options
+	stand *slice.Stand
 }
 
 // readyWithin and stopWithin bound what a server may take to come and to go.
@@ -208,45 +212,20 @@ func (f figures) exp(n float64) figures {
 // slice is one load against one server, and the share of the CPU that neither used. A request
 // that failed is an error.
 func (ar *arena) slice(ctx context.Context, server *proc.Server, n uint64) (figures, float64, error) {
-	var edges [2]edge // where the measured part begins and ends
-	load, err := proc.StartLoad(proc.LoadSpec{
-		Program: ar.opt.Load,
-		CPUs:    []int{ar.opt.CPU},
-		Plan:    ar.plan(server.Addr, n),
-		OnPhase: func(p proc.Phase) {
-			switch p.Name {
-			case proc.PhaseMeasure:
-				edges[0] = ar.look(server.PIDs, p.At)
-			case proc.PhaseDrain:
-				edges[1] = ar.look(server.PIDs, p.At)
-			}
-		},
-	})
+	turn, err := ar.stand.Run(ctx, server, ar.plan(n))
 	if err != nil {
 		return figures{}, 0, err
 	}
-	select {
-	case <-load.Exited():
-	case <-time.After(ar.opt.Warmup + ar.opt.Slice + 30*time.Second):
-		load.Kill()
-		return figures{}, 0, fmt.Errorf("load on %s did not end in time: %s", server.Addr, load.Tail())
-	case <-ctx.Done():
-		load.Kill()
-		return figures{}, 0, context.Cause(ctx)
-	}
-	sum, err := load.Summary()
-	if err != nil {
-		return figures{}, 0, err
-	}
-	return judge(sum, edges[0], edges[1])
+	f, err := judge(turn)
+	return f, turn.Machine.ForeignCPU, err
 }
 
-func (ar *arena) plan(addr string, n uint64) loadgen.Plan {
+func (ar *arena) plan(n uint64) loadgen.Plan {
 	plan := loadgen.Plan{
-		Addr: addr, Proto: ar.load.Proto, Path: ar.load.Path, Conns: ar.load.Conns, Size: ar.load.Size,
+		Proto: ar.load.Proto, Path: ar.load.Path, Conns: ar.load.Conns, Size: ar.load.Size,
 		Duration: ar.opt.Slice, Warmup: ar.opt.Warmup, Rate: ar.load.Rate, Arrival: "closed",
 		Pipeline: ar.load.Pipeline, RequestsPerConn: ar.load.RequestsPerConn,
-		Timeout: 5 * time.Second, Seed: ar.opt.Seed + n, SharedCPU: true,
+		Timeout: 5 * time.Second, Seed: ar.opt.Seed + n,
 	}
 	if plan.Rate > 0 {
 		plan.Arrival = "poisson"
@@ -254,45 +233,18 @@ func (ar *arena) plan(addr string, n uint64) loadgen.Plan {
 	return plan
 }
 
-// edge is a reading at one end of the measured part.
-type edge struct {
-	at      time.Duration
-	cpu     proc.CPU
-	machine proc.MachineState
-	err     error
-}
-
-func (ar *arena) look(pids []int, at time.Duration) edge {
-	e := edge{at: at}
-	if e.cpu, e.err = proc.ReadCPU(pids...); e.err == nil {
-		e.machine, e.err = ar.machine.Read([]int{ar.opt.CPU})
-	}
-	return e
-}
-
-func judge(sum loadgen.Summary, from, to edge) (figures, float64, error) {
-	for _, e := range []edge{from, to} {
-		if e.err != nil {
-			return figures{}, 0, e.err
-		}
-	}
-	if sum.Requests.Sent == 0 {
-		return figures{}, 0, fmt.Errorf("the generator sent nothing to %s in the whole slice: %w",
-			sum.Plan.Addr, proc.ErrStarved)
-	}
-	ok := float64(sum.Requests.OK)
-	if failed := sum.Requests.Sent - sum.Requests.OK - sum.Requests.InFlight; ok == 0 || failed > 0 {
-		return figures{}, 0, fmt.Errorf("%s: %d of %d requests failed: %v",
+// judge takes the figures of a slice in which every request was answered.
+func judge(turn slice.Turn) (figures, error) {
+	sum := turn.Summary
+	if failed := sum.Requests.Sent - sum.Requests.OK - sum.Requests.InFlight; sum.Requests.OK == 0 || failed > 0 {
+		return figures{}, fmt.Errorf("%s: %d of %d requests failed: %v",
 			sum.Plan.Addr, failed, sum.Requests.Sent, sum.Requests.Errors)
 	}
-	server, _, _ := to.cpu.Since(from.cpu)
-	client := sum.Generator.CPUS
-	own := server + time.Duration(client*float64(time.Second))
-	foreign := proc.Foreign(from.machine, to.machine, own, to.at-from.at)
+	ok, server, client := float64(sum.Requests.OK), turn.ServerS, turn.ClientS
 	return figures{
-		norm: server.Seconds() / client, plain: server.Seconds() / ok, total: (server.Seconds() + client) / ok,
-		rate: sum.RatePerS, p99: max(float64(sum.Response.P99), 1) / 1e9,
-	}, foreign, nil
+		norm: server / client, plain: server / ok, total: (server + client) / ok,
+		rate: sum.RatePerS, p99: max(float64(turn.P99), 1) / 1e9,
+	}, nil
 }
 
 // SideOf reads a contestant from its name: a model of the netserve in bin, a floor server, or

@@ -57,9 +57,6 @@ const (
 	hangMargin  = 20 * time.Second // beyond the plan, until a generator counts as hanging
 )
 
-// errStarved says that the generator did not get to run.
-var errStarved = errors.New("the generator sent nothing in the whole slice: somebody else has the CPU")
-
 // Shared reports whether server and generator run on the same CPUs.
 func (s *Stand) Shared() bool { return slices.Equal(s.Server, s.Load) }
 
@@ -75,7 +72,7 @@ func (s *Stand) Quiet(ctx context.Context, server *proc.Server, plan loadgen.Pla
 	var best Turn
 	for try := 1; ; try++ {
 		turn, err := s.Run(ctx, server, plan)
-		if err != nil && !errors.Is(err, errStarved) {
+		if err != nil && !errors.Is(err, proc.ErrStarved) {
 			return turn, err
 		}
 		if err == nil && (best.Seconds == 0 || turn.Machine.ForeignCPU < best.Machine.ForeignCPU) {
@@ -123,7 +120,7 @@ func (s *Stand) Run(ctx context.Context, server *proc.Server, plan loadgen.Plan)
 		return turn, err
 	}
 	if sum.Requests.Sent == 0 {
-		return turn, errStarved
+		return turn, fmt.Errorf("the generator sent nothing to %s in the whole slice: %w", server.Addr, proc.ErrStarved)
 	}
 	if sum.Requests.OK == 0 {
 		return turn, fmt.Errorf("no verified reply; errors %v, time-outs %d; the generator says: %s",
