@@ -96,7 +96,7 @@ type Row struct {
 }
 
 // Timed reports whether the row compares times, not counts.
-func (row Row) Timed() bool { return row.Ratio.OK() }
+func (row Row) Timed() bool { return row.Metric == Cost || row.Metric == Rate }
 
 // Judge compares the counts of a server, metric by metric.
 func Judge(model string, base, head Counts) []Row {

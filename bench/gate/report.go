@@ -118,12 +118,12 @@ func (row Row) sentence() string {
 
 // change is what became of the metric, in one phrase.
 func (row Row) change() string {
-	if row.Timed() {
+	switch {
+	case row.State == Missing || row.Timed() && !row.Ratio.OK():
+		return "–"
+	case row.Timed():
 		return fmt.Sprintf("%+.1f %% [%+.1f, %+.1f]",
 			100*(row.Ratio.Value-1), 100*(row.Ratio.Lo-1), 100*(row.Ratio.Hi-1))
-	}
-	if row.State == Missing {
-		return "–"
 	}
 	return fmt.Sprintf("%+.3g, from %s to %s", row.Head-row.Base, number(row.Base), number(row.Head))
 }

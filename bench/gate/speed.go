@@ -166,13 +166,14 @@ func (r Race) heat(ctx context.Context, h *Heat, programs [2]string, seed uint64
 		r.Notify("once more: %s, %s: %v", h.Model, h.Load, err)
 		res, err = r.Fight(ctx, sides[0], sides[1], h.Load, opt)
 	}
-	h.Slices += slicesOfRound
-	if errors.Is(err, proc.ErrStarved) {
-		h.Repeated += slicesOfRound // a block that somebody else's work has eaten whole
-		return nil
-	}
-	if err != nil {
+	starved := errors.Is(err, proc.ErrStarved)
+	if err != nil && !starved {
 		return fmt.Errorf("%s, %s: %w", h.Model, h.Load, err)
+	}
+	h.Slices += slicesOfRound
+	if starved || res.Norm.Value <= 0 || res.Rate.Value <= 0 { // somebody else's work has eaten the block whole
+		h.Repeated += slicesOfRound
+		return nil
 	}
 	h.Logs[Cost] = append(h.Logs[Cost], sign*math.Log(res.Norm.Value))
 	h.Logs[Rate] = append(h.Logs[Rate], -sign*math.Log(res.Rate.Value))

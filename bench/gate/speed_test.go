@@ -40,6 +40,7 @@ type field struct {
 	busy   int   // slices repeated in every round
 	fails  error // of every other fight of each lane, or of all
 	always bool
+	still  bool
 	rng    *rand.Rand
 	fights map[string]int
 }
@@ -56,6 +57,9 @@ func (f *field) fight(_ context.Context, a, b duel.Side, load duel.Workload, opt
 			factor = 1 / factor
 		}
 		ratio *= factor
+	}
+	if f.still {
+		ratio = 0 // a server that never came to run
 	}
 	if opt.Rounds != 1 {
 		f.t.Errorf("%d rounds at once: a block is one", opt.Rounds)
@@ -96,6 +100,7 @@ func TestTimes(t *testing.T) {
 		{"noise", field{sd: 0.4}, gate.Unsteady, "too noisy", gate.Inconclusive, 12},
 		{"crowd", field{sd: 0.02, busy: 2}, gate.Unsteady, "somebody else", gate.Inconclusive, 12},
 		{"starved", field{sd: 0.02, fails: proc.ErrStarved, always: true}, gate.Unsteady, "somebody", gate.Inconclusive, 24},
+		{"a server that stands still", field{still: true}, gate.Unsteady, "somebody", gate.Inconclusive, 12},
 		{"a hiccup", field{sd: 0.02, fails: errors.New("refused")}, gate.Same, "", gate.Pass, 24},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -110,6 +115,9 @@ func TestTimes(t *testing.T) {
 			}
 			if tc.verdict == gate.Fail && tc.field.fights["beta http"] != 12 {
 				t.Errorf("what is not suspected was timed again: %v", tc.field.fights)
+			}
+			if report := (gate.Report{Rows: rows}); strings.Contains(report.Markdown(), "NaN") {
+				t.Errorf("what is no number is shown:\n%s", report.Markdown())
 			}
 			if factor := tc.field.slower["alpha echo"]; factor > 0 && math.Abs(row.Ratio.Value-factor) > 0.03 {
 				t.Errorf("head costs %v times base, says %v", factor, row.Ratio)

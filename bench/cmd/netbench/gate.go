@@ -121,6 +121,7 @@ func (a *app) compareBuilds(ctx context.Context, f gateFlags, dir string) (gate.
 	same := map[string]bool{}
 	if !f.evenSame {
 		if report.Same = base.Code == head.Code; report.Same {
+			report.Conclude()
 			return report, nil
 		}
 		a.say("the code differs: looking for models whose own does not")

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,9 @@ import (
 	"iomodels/bench/gate"
 	"iomodels/bench/proc/proctest"
 )
+
+// long asks for what takes long.
+var long = flag.Bool("long", false, "time a gate from end to end")
 
 func TestProveWritesItsPage(t *testing.T) {
 	bin, dir := proctest.Install(t), t.TempDir()
@@ -76,5 +81,47 @@ func TestThePageIsCurrent(t *testing.T) {
 	}
 	if now, err := os.ReadFile(copied); err != nil || string(now) != string(was) {
 		t.Errorf("bench/GATE.md is not what results/gate.jsonl says: scripts/prove-gate.sh --table (%v)", err)
+	}
+}
+
+// burner is a netserve that listens to nobody and keeps its processor busy, so that its slices
+// cost something when the generator, too, is invented.
+const burner = `package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if os.Args[1] == "--list" {
+		fmt.Println("[{\"name\":\"burner\",\"available\":true,\"protocols\":[\"echo\"]}]")
+		return
+	}
+	fmt.Printf("{\"ready\":\"127.0.0.1:1\",\"model\":\"burner\",\"proto\":\"echo\",\"pid\":%d}\n", os.Getpid())
+	for i := 0; ; i++ {
+	}
+}
+`
+
+// TestATimedGateFromEndToEnd: real builds, real layouts, real processes, and a generator that
+// makes its figures up. What the verdict is does not matter, only that there is one of all blocks.
+func TestATimedGateFromEndToEnd(t *testing.T) {
+	if !*long {
+		t.Skip("SKIPPED: twelve blocks of builds and processes take half a minute: -long")
+	}
+	bin, repo, dir := proctest.Install(t), repository(t, burner, strings.Replace(burner, "1:1", "1:2", 1)), t.TempDir()
+	got := netbench(bin, "gate", "--repo", repo, "--base", "v0", "--head", "v1", "--stages", "times", "--slice", "10ms",
+		"--out", dir, "--seed", "7")
+	if got.code == exitUsage {
+		t.Fatalf("%+v", got)
+	}
+	var report gate.Report
+	data, err := os.ReadFile(filepath.Join(dir, "gate.json"))
+	if err != nil || json.Unmarshal(data, &report) != nil {
+		t.Fatalf("%v: %s\n%+v", err, data, got)
+	}
+	if len(report.Rows) != 2 || report.Seed != 7 || report.Verdict == "" {
+		t.Errorf("%s", data)
 	}
 }
