@@ -34,6 +34,7 @@ func sections() []section {
 		{"family", view.familySection},
 		{"handlers", view.handlersSection},
 		{"guide", view.guideSection},
+		{"notions", view.notionsSection},
 		{"other", view.other},
 		{"models", view.models},
 		{"conformance", view.conformance},
