@@ -72,11 +72,18 @@ func Capture(ctx context.Context, plan Plan) (*Trace, error) {
 	}
 	defer os.RemoveAll(dir)
 	plan.Env = append(plan.Env, probeDir+"="+dir)
+	kernel, err := traceKernel()
+	if err != nil {
+		t.miss(Kernel, err.Error())
+	}
 	err = capture(ctx, plan, t)
 	if errors.Is(err, ErrRefused) {
 		t.miss(Syscall, err.Error())
 		plan.traced = startPlain
 		err = capture(ctx, plan, t)
+	}
+	if kernel != nil {
+		err = errors.Join(err, t.addKernel(kernel))
 	}
 	if err == nil {
 		err = t.join(dir, plan.Program)
@@ -85,6 +92,19 @@ func Capture(ctx context.Context, plan Plan) (*Trace, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// addKernel adds what the kernel saw of the rings of the server's threads.
+func (t *Trace) addKernel(k *kernelTracer) error {
+	ours := map[int]bool{}
+	for _, e := range t.Events {
+		if e.Layer == Syscall {
+			ours[e.TID] = true
+		}
+	}
+	events, err := k.events(ours)
+	t.Events = append(t.Events, events...)
+	return err
 }
 
 // miss notes why a layer is not there.

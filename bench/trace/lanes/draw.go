@@ -66,6 +66,11 @@ func (s *Scene) barsIn() Kind {
 	return Kernel
 }
 
+// looksInside reports whether the kernel's own tracepoints are in the scene.
+func (s *Scene) looksInside() bool {
+	return slices.ContainsFunc(s.Items, func(i Item) bool { return i.Verb.Name == "inside" })
+}
+
 func (s *Scene) slots() float64 {
 	most := 0
 	for _, b := range s.Bars {
@@ -145,6 +150,9 @@ func counted(names []string) string {
 // no lower one; the label of a long one stands where it ends, for only then is the result known.
 func drawItem(c *canvas, s *Scene, g grid, i Item) {
 	x, w := g.x[i.Lane]+4, g.width[i.Lane]-8
+	if s.Lanes[i.Lane].Kind == s.barsIn() {
+		x, w = x+s.slots()*slotWidth, w-s.slots()*slotWidth
+	}
 	if i.Verb.Name == "" {
 		drawWord(c, s, g, i)
 		return

@@ -27,11 +27,31 @@ func (b *builder) add(i int, e trace.Event) {
 	case trace.Go:
 		b.scheduler(i, e)
 	case trace.Kernel:
-		b.box(e, b.lanes["kernel"], "other", "%s", e.Name)
+		b.box(e, b.lanes["kernel"], "inside", "%s", b.inside(e))
 	}
 	if len(b.Rows) > 0 {
 		b.Rows[len(b.Rows)-1].State = b.watcher.state()
 	}
+}
+
+// inside words what a tracepoint of the kernel tells. What makes an operation go on is the client's
+// own send, on the client's thread.
+func (b *builder) inside(e trace.Event) string {
+	_, op, _ := strings.Cut(e.Name, " ")
+	switch e.Verb {
+	case "submit_req":
+		return "takes " + op
+	case "poll_arm":
+		return op + ": polls"
+	case "task_add":
+		if _, ours := b.lanes[fmt.Sprintf("tid%d", e.TID)]; !ours {
+			return op + ": client wakes"
+		}
+		return op + ": woken"
+	case "complete":
+		return fmt.Sprintf("complete: %d", e.Ret)
+	}
+	return e.Name
 }
 
 // quietly notes what the runtime does for itself, beside the row that is the last.

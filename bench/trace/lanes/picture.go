@@ -116,8 +116,8 @@ func head(c *canvas, s *Scene, x, y float64) {
 	c.text("title", x+24, y, 0, s.Header.Model)
 	what := s.Header.Proto + ": " + windowName(s.Mark, s.Header.Burst)
 	c.text("soft", x+38+11.4*float64(len(s.Header.Model)), y, 0, what)
-	for _, l := range []trace.Layer{trace.Syscall, trace.Go, trace.Probe} {
-		if why := s.Header.Missing[l]; why != "" {
+	for _, l := range []trace.Layer{trace.Syscall, trace.Go, trace.Probe, trace.Kernel} {
+		if why := s.Header.Missing[l]; why != "" && (l != trace.Kernel || s.hasRing) {
 			c.text("small", x, y+20, 0, "The layer "+string(l)+" is not here: "+why)
 			return
 		}
@@ -223,13 +223,16 @@ func drawCalls(c *canvas, name string, calls map[string]int, per, x, y float64) 
 // folded returns the scene with one lane for all of the server, and without the runtime's own.
 func (s *Scene) folded() *Scene {
 	out := *s
-	out.Lanes = []Lane{{Client, "client", "", 88}, {Kernel, "kernel", "", 100}}
+	out.Lanes = []Lane{{Client, "client", "", 94}, {Kernel, "kernel", "", 100}}
+	if s.looksInside() {
+		out.Lanes[1].Width += 64
+	}
 	if s.barsIn() == Emulation {
 		out.Lanes = append(out.Lanes, Lane{Emulation, "pending", "", 6 + s.slots()*slotWidth})
 	} else {
 		out.Lanes[1].Width += s.slots() * slotWidth
 	}
-	out.Lanes = append(out.Lanes, Lane{Thread, "server", "", 180})
+	out.Lanes = append(out.Lanes, Lane{Thread, "server", "", 190})
 	to := func(lane int) int {
 		switch s.Lanes[lane].Kind {
 		case Client:

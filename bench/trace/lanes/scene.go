@@ -17,6 +17,8 @@ type Scene struct {
 	Rows   []Row
 	Items  []Item
 	Bars   []Bar
+
+	hasRing bool // so that the kernel's tracepoints could tell more
 }
 
 // Kind says what a lane stands for.
@@ -362,8 +364,12 @@ func (b *builder) finish() *Scene {
 	for _, i := range b.bars {
 		b.Bars[i].To, b.Bars[i].Open = last, true
 	}
+	b.hasRing = !b.emulates()
 	for i, l := range b.Lanes {
-		if l.Kind == b.barsIn() {
+		if l.Kind == Kernel && b.looksInside() {
+			b.Lanes[i].Width += 40
+		}
+		if l = b.Lanes[i]; l.Kind == b.barsIn() {
 			b.Lanes[i].Width = max(l.Width, 8) + b.slots()*slotWidth
 		}
 	}

@@ -25,6 +25,7 @@ func Verbs() []Verb {
 		{"R", "read", "reads"},
 		{"H", "handle", "the handler thinks"},
 		{"S", "send", "sends"},
+		{"I", "inside", "inside the kernel, as its tracepoints tell"},
 		{"O", "other", "another call"},
 		{"D", "done", "the client has its answer"},
 	}
