@@ -15,13 +15,30 @@ func StartClock() Clock { return Clock{start: time.Now()} }
 // Waited says that time has passed: the next look is a real one.
 func (c *Clock) Waited() { c.waited = true }
 
-// Now is the tick of this moment.
-func (c *Clock) Now() Tick {
+// Elapsed is the time since the start.
+func (c *Clock) Elapsed() time.Duration {
 	if c.waited {
 		c.elapsed, c.waited = time.Since(c.start), false
 	}
-	return At(c.elapsed)
+	return c.elapsed
 }
 
-// Elapsed is the time since the start, as of the last look.
-func (c *Clock) Elapsed() time.Duration { return c.elapsed }
+// Now is the tick of this moment.
+func (c *Clock) Now() Tick { return At(c.Elapsed()) }
+
+// Sleep returns how long a loop may sleep from now on; negative: without end. It is called right
+// before. Nobody looks at the clock as long as nobody's time is limited.
+func (t *Table) Sleep(c *Clock) (wait time.Duration) {
+	if wait = -1; t.earliest != Never {
+		wait = t.Wait(c.Elapsed())
+	}
+	c.Waited()
+	return wait
+}
+
+// Awake is called after Sleep, when handlers have run: it is Expire by a clock.
+func (t *Table) Awake(c *Clock, expired func(slot int)) {
+	if t.earliest != Never {
+		t.Expire(c.Now(), expired)
+	}
+}

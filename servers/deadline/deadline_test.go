@@ -231,3 +231,24 @@ func TestTablePause(t *testing.T) {
 		t.Errorf("at its limit %v expired; want slot 3", expired)
 	}
 }
+
+// A loop sleeps without end until somebody's time is limited, and then no longer than that.
+func TestSleepByAClock(t *testing.T) {
+	clock, table := deadline.StartClock(), deadline.NewTable(policy)
+	if wait := table.Sleep(&clock); wait >= 0 {
+		t.Errorf("nobody's time is limited, and a loop sleeps only %v", wait)
+	}
+	table.Touch(5, clock.Now(), deadline.Peer, false)
+	if wait := table.Sleep(&clock); wait <= 0 || wait > policy.Write+2*deadline.Resolution {
+		t.Errorf("it sleeps %v; want about %v", wait, policy.Write)
+	}
+	table.Set(5, 0)
+	if wait := table.Sleep(&clock); wait != 0 {
+		t.Errorf("somebody's time is over, and it sleeps %v", wait)
+	}
+	var over []int
+	table.Awake(&clock, func(slot int) { over = append(over, slot) })
+	if !slices.Equal(over, []int{5}) {
+		t.Errorf("%v are told; want 5", over)
+	}
+}

@@ -22,7 +22,8 @@ const (
 	Receive
 	// Send completes once: the first n bytes of Buf were taken, maybe not all of them.
 	Send
-	// SendLazily is Send for callers in no hurry: success may be told together with the next
+	// SendLazily is Send for what is likely to fit, and for callers in no hurry. It waits for no
+	// room: n may be 0, and then Send is the way. And success may be told together with the next
 	// completion of anything, or RawWaitMax late.
 	SendLazily
 )

@@ -31,6 +31,7 @@ type Conn struct {
 	Seat    loops.Seat
 	Fin     bool  // the peer has sent its last byte
 	Stopped bool  // Receive has been cancelled, to stop reading
+	Timed   bool  // has a deadline
 	dropped uint8 // receives while lingering
 }
 
@@ -64,9 +65,10 @@ func (c *Conn) Phase() proto.Phase {
 // sent is the completion handler of its sends.
 func (c *Conn) Owe(pool *exchange.Pool, sent proactor.CompletionHandler) *exchange.Exchange {
 	if c.Owed == nil {
-		c.Owed = pool.Borrow()
-		c.Owed.Send = proactor.Op{Done: sent, FD: c.Receive.FD, Tag: c.Receive.Tag}
-		c.Owed.Job.Session = c.Session
+		x := pool.Borrow()
+		x.Send.Done, x.Send.FD, x.Send.Tag = sent, c.Receive.FD, c.Receive.Tag
+		x.Job.Session = c.Session
+		c.Owed = x
 	}
 	return c.Owed
 }

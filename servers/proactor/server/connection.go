@@ -60,7 +60,7 @@ func (l *loop) sent(op *proactor.Op, n int, err error) {
 	case err != nil:
 		l.close(c)
 	case len(op.Buf) > 0:
-		l.write(c)
+		l.write(c, proactor.Send)
 	default:
 		l.answered(c)
 	}
@@ -75,7 +75,7 @@ func (l *loop) answer(c *conn.Conn) {
 		l.house.Log.Error("handler panicked; its connection is closed", "panic", x.Job.Panic)
 	}
 	if x.Send.Buf = x.Job.Out; len(x.Send.Buf) > 0 {
-		l.write(c)
+		l.write(c, proactor.SendLazily)
 	} else {
 		l.answered(c)
 	}
@@ -107,15 +107,17 @@ func (l *loop) answered(c *conn.Conn) {
 	}
 }
 
-// write has what is left of the output sent. If the next thing to do is to read, it reads
-// ahead: one system call then carries both the reply and the wait for the next request.
-func (l *loop) write(c *conn.Conn) {
-	kind := proactor.Send
-	if c.ReadsAhead() {
-		kind = proactor.SendLazily
+// write has what is left of the output sent. If the next thing to do is to read, it reads ahead:
+// one system call then carries both the reply and the wait for the next request. An answer is sent
+// lazily at first: it is on its way with that call, or its peer has to make room, and has a time.
+func (l *loop) write(c *conn.Conn, kind proactor.Kind) {
+	if !c.ReadsAhead() {
+		kind = proactor.Send
+	}
+	if kind == proactor.Send || c.Timed {
+		l.touch(c, true)
 	}
 	l.p.Submit(&c.Owed.Send, kind)
-	l.touch(c, true)
 	l.read(c)
 }
 
@@ -132,10 +134,15 @@ func (l *loop) read(c *conn.Conn) {
 	}
 }
 
-// touch notes progress: the peer's time begins anew.
+// touch notes progress: the peer's time begins anew. Most peers need no entry in the table: between
+// two requests they may be silent for ever.
 func (l *loop) touch(c *conn.Conn, answered bool) {
 	w := deadline.Waiting(c.Phase(), c.Owed != nil)
-	l.deadlines.Touch(int(c.Receive.Tag), l.clock.Now(), w, answered)
+	limited := w != deadline.Request || l.house.Timeouts.Idle != 0
+	if limited || c.Timed {
+		l.deadlines.Touch(int(c.Receive.Tag), l.clock.Now(), w, answered)
+	}
+	c.Timed = limited
 }
 
 // linger shuts down our direction and drops what still arrives until the peer is done: closing

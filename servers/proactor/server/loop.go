@@ -36,13 +36,11 @@ const listenerSlot = 0
 
 // turn waits for completions, runs their handlers, then does what nothing completes for.
 func (l *loop) turn() error {
-	wait := l.deadlines.Wait(l.clock.Elapsed())
-	l.clock.Waited()
-	if err := l.p.Complete(wait); err != nil {
+	if err := l.p.Complete(l.deadlines.Sleep(&l.clock)); err != nil {
 		return err
 	}
 	l.collect()
-	l.deadlines.Expire(l.clock.Now(), l.expired)
+	l.deadlines.Awake(&l.clock, l.expired)
 	return nil
 }
 

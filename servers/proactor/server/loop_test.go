@@ -155,6 +155,23 @@ func TestRequestAndReply(t *testing.T) {
 	}
 }
 
+// A peer that reads needs no deadline. One that has no room for its answer gets one.
+func TestWhatFindsNoRoomIsSentAgainAndTimed(t *testing.T) {
+	l, s, _ := newScripted(t, 7, echo)
+	c := l.conns.At(1)
+	s.receive("one", true)
+	if kind := s.pending["send"].Kind; kind != proactor.SendLazily || c.Timed {
+		t.Errorf("an answer is sent by %v, timed %v; want lazily, and no deadline", kind, c.Timed)
+	}
+	s.complete("send", 0, nil, false)
+	if kind := s.pending["send"].Kind; kind != proactor.Send || !c.Timed {
+		t.Errorf("what found no room is sent by %v, timed %v; want send, with a deadline", kind, c.Timed)
+	}
+	if got := s.sends(10); got != "one" || c.Timed {
+		t.Errorf("sent %q, timed %v; want all of it, and no deadline any more", got, c.Timed)
+	}
+}
+
 func TestInputWhileOwedWaitsItsTurn(t *testing.T) {
 	_, s, session := newScripted(t, 7, echo)
 	s.receive("one", true)

@@ -67,18 +67,16 @@ func (p *Proactor) settle() {
 	p.quiet.Forget(taken)
 }
 
-// failedQuietly completes a quiet send that failed, or sent less than asked. If there was no
-// room at all, it is sent again, aloud, and the kernel waits for room.
+// failedQuietly completes a quiet send that failed, or sent less than asked: nothing, if there was
+// no room.
 func (p *Proactor) failedQuietly(c abi.CQE) {
 	op := p.pending.Find(c.UserData)
 	if op == nil {
 		return
 	}
 	n, err := result(c.Res)
-	if err == unix.EAGAIN && op.Mark&pending.Closing == 0 {
-		op.Kind = proactor.Send
-		p.arm(op)
-		return
+	if err == unix.EAGAIN {
+		err = nil
 	}
 	p.complete(op, n, err, false)
 }

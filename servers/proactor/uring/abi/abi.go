@@ -54,6 +54,7 @@ const (
 	CQOverflow     = 1 << 1 // IORING_SQ_CQ_OVERFLOW
 	EnterGetEvents = 1 << 0 // IORING_ENTER_GETEVENTS
 	EnterExtArg    = 1 << 3 // IORING_ENTER_EXT_ARG
+	EnterNoIOWait  = 1 << 7 // IORING_ENTER_NO_IOWAIT
 
 	OffSQRing = 0          // IORING_OFF_SQ_RING
 	OffSQEs   = 0x10000000 // IORING_OFF_SQES

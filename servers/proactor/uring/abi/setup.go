@@ -68,6 +68,7 @@ const (
 	featExtArg     = 1 << 8  // IORING_FEAT_EXT_ARG: enter takes a time-out
 	featCQESkip    = 1 << 11 // IORING_FEAT_CQE_SKIP
 	featRegRegRing = 1 << 13 // IORING_FEAT_REG_REG_RING
+	featNoIOWait   = 1 << 17 // IORING_FEAT_NO_IOWAIT
 
 	needed = featSingleMmap | featNoDrop | featExtArg
 )
@@ -78,3 +79,14 @@ func (f Features) SkipSuccess() bool { return f&featCQESkip != 0 }
 // Multishot reports whether an accept and a receive can complete many times. There is no flag
 // for it, so this is cautious: Linux 6.0 can, and 6.3 is the first that can be told.
 func (f Features) Multishot() bool { return f&featRegRegRing != 0 }
+
+// Enter returns the flags of io_uring_enter that every call has. GETEVENTS makes the kernel run
+// deferred work, and bring those completions that found the queue full. NO_IOWAIT (Linux 6.15): a
+// wait for a peer is no wait for a disk, and need not be counted as one at every sleep.
+func (f Features) Enter() uintptr {
+	flags := uintptr(EnterGetEvents | EnterExtArg)
+	if f&featNoIOWait != 0 {
+		flags |= EnterNoIOWait
+	}
+	return flags
+}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -133,12 +134,14 @@ func (r *Ring) Enter(n uint32, wait time.Duration, raw bool) {
 		r.ts = abi.Timespec{Sec: int64(wait / time.Second), Nsec: int64(wait % time.Second)}
 		r.arg.Timeout = uint64(uintptr(unsafe.Pointer(&r.ts)))
 	}
-	call := unix.Syscall6
+	var errno unix.Errno // package syscall, because x/sys/unix only jumps there, by a detour
+	fd, submit, flags := uintptr(r.fd), uintptr(r.tail-r.Submitted()), r.Features.Enter()
+	arg, size := uintptr(unsafe.Pointer(&r.arg)), unsafe.Sizeof(r.arg)
 	if raw || wait == 0 {
-		call = unix.RawSyscall6
+		_, _, errno = syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, fd, submit, uintptr(n), flags, arg, size)
+	} else {
+		_, _, errno = syscall.Syscall6(unix.SYS_IO_URING_ENTER, fd, submit, uintptr(n), flags, arg, size)
 	}
-	_, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(r.tail-r.Submitted()), uintptr(n),
-		abi.EnterGetEvents|abi.EnterExtArg, uintptr(unsafe.Pointer(&r.arg)), unsafe.Sizeof(r.arg))
 	switch errno {
 	case 0, unix.ETIME, unix.EINTR:
 	case unix.EAGAIN, unix.EBUSY: // short of memory, or of room for completions: over when some are taken
