@@ -24,7 +24,7 @@ func runs() map[int]func(context.Context, *lab.Env) (Data, error) {
 	traces := func(context.Context, *lab.Env) (Data, error) { return Data{}, nil }
 	return map[int]func(context.Context, *lab.Env) (Data, error){
 		0: fourCalls, 1: oneAfterTheOther, 3: oneDies, 4: spinning, 6: traces, 9: manyWait, 10: traces,
-		12: librariesBlocked, 13: everyModelBlocked,
+		12: librariesBlocked, 13: everyModelBlocked, 18: slowUpload, 19: twoQuadrants,
 	}
 }
 
@@ -42,7 +42,8 @@ func fourCalls(context.Context, *lab.Env) (Data, error) {
 				return Data{}, err
 			}
 			name := map[bool]string{true: "send", false: "recv"}[send]
-			v[name+map[bool]string{true: "_blocking_ms", false: "_nonblocking_ms"}[blocking]] = float64(took) / float64(time.Millisecond)
+			name += map[bool]string{true: "_blocking_ms", false: "_nonblocking_ms"}[blocking]
+			v[name] = millis(took)
 			if took >= peerWaits/2 {
 				waiting++
 			}
@@ -112,7 +113,7 @@ func oneAfterTheOther(ctx context.Context, _ *lab.Env) (Data, error) {
 		if err != nil {
 			return Data{}, err
 		}
-		v[name] = float64(took) / float64(time.Millisecond)
+		v[name] = millis(took)
 	}
 	return Data{Values: v}, nil
 }
@@ -227,6 +228,8 @@ func echo(conn net.Conn) error {
 	_, err := io.ReadFull(conn, make([]byte, 1))
 	return err
 }
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func closeConns(conns []net.Conn) {
 	for _, c := range conns {

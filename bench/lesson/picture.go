@@ -1,19 +1,17 @@
 package lesson
 
 import (
-	"fmt"
-	"html"
 	"html/template"
 
 	"iomodels/bench/trace"
+	"iomodels/bench/trace/lanes"
 )
 
-// picture shows a trace as the sequence of its calls, with the digest of its file.
+// picture draws a trace as swim-lanes, with the digest of its file.
 func picture(t *trace.Trace, file, digest string) template.HTML {
-	return template.HTML(fmt.Sprintf("<pre>%s\n%s</pre><figcaption>%s sha256 %s</figcaption><svg hidden></svg>",
-		html.EscapeString(t.Header.Model), html.EscapeString(trace.Usual(t.Sequences(trace.MarkSend), 1).String()),
-		file, digest))
+	source := lanes.Source{Trace: t, Digest: lanes.Digest{File: file, SHA256: digest}}
+	return template.HTML(lanes.Picture(source))
 }
 
 // pictureStyle is the style sheet of pictures.
-func pictureStyle() string { return "" }
+func pictureStyle() string { return lanes.CSS() }

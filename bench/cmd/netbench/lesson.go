@@ -65,7 +65,8 @@ func (a *app) lesson(ctx context.Context, f lessonFlags, args []string) error {
 	}
 	if f.list || !f.all && len(args) == 0 {
 		for _, l := range course {
-			fmt.Fprintf(a.stdout, "%2d %s %s: %s\n", l.Number, map[bool]string{true: "●", false: "○"}[l.Core], l.Title, l.Question)
+			core := map[bool]string{true: "●", false: "○"}[l.Core]
+			fmt.Fprintf(a.stdout, "%2d %s %s: %s\n", l.Number, core, l.Title, l.Question)
 		}
 		return nil
 	}

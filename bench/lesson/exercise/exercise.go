@@ -37,8 +37,8 @@ func both[T any](check func(T) error, starter, solution T) [2]func() error {
 	return [2]func() error{func() error { return check(starter) }, func() error { return check(solution) }}
 }
 
-func checks() [18][2]func() error {
-	return [18][2]func() error{
+func checks() [20][2]func() error {
+	return [20][2]func() error{
 		both(check00, starter00, solution00),
 		both(check01, starter01, solution01),
 		both(check02, starter02, solution02),
@@ -57,5 +57,7 @@ func checks() [18][2]func() error {
 		both(check15, starter15, solution15),
 		both(check16, starter16, solution16),
 		both(check17, starter17, solution17),
+		both(check18, starter18, solution18),
+		both(check19, starter19, solution19),
 	}
 }

@@ -23,7 +23,8 @@ func check08(frames func(stream []byte) (messages []string, rest []byte)) error 
 			got = append(got, more...)
 		}
 		if !slices.Equal(got, want) || len(rest) > 0 {
-			return fmt.Errorf("in %d pieces: %d messages and %d bytes left; want %d messages", len(pieces), len(got), len(rest), len(want))
+			return fmt.Errorf("in %d pieces: %d messages and %d bytes left; want %d messages",
+				len(pieces), len(got), len(rest), len(want))
 		}
 		return nil
 	}

@@ -12,7 +12,9 @@ func check09(find func(events []trace.Event) int) error {
 		return trace.Event{Layer: trace.Syscall, Verb: trace.Exit, TID: tid, Name: name, Err: failed}
 	}
 	park := func(tid int) trace.Event { return trace.Event{Layer: "go", Verb: "park", TID: tid} }
-	plain := []trace.Event{call(7, "read", ""), call(7, "write", ""), call(7, "read", "EAGAIN"), park(7), call(7, "epoll_wait", "")}
+	plain := []trace.Event{
+		call(7, "read", ""), call(7, "write", ""), call(7, "read", "EAGAIN"), park(7), call(7, "epoll_wait", ""),
+	}
 	busy := append([]trace.Event{park(9), call(9, "futex", "EAGAIN"), park(9)}, plain...)
 	busy = append(busy[:6], append([]trace.Event{park(9)}, busy[6:]...)...) // and one in between
 	for i, c := range []struct {
