@@ -51,14 +51,17 @@ func (p Plan) fit() (Plan, error) {
 // transport chooses an engine. io_uring takes less of a processor in a closed loop of small
 // requests, where it carries out many with one call; what it sends leaves somewhat later than it was
 // stamped, which in a closed loop is part of being busy. In an open loop the stamps decide, and
-// epoll's are nearer to the event. Short connections, pipelines and large replies gain nothing.
+// epoll's are nearer to the event. Short connections, pipelines and large replies gain nothing, and
+// more connections than a ring has buffers would wait for one another's.
 func (p Plan) transport() string {
 	if p.Engine != EngineAuto {
 		return p.Engine
 	}
 	m, err := p.mix()
 	small := err == nil && max(p.Size, p.replySize(m)) <= engine.LoneRequest
-	if p.open() || !small || p.Pipeline > 1 || p.RequestsPerConn > 0 || p.Stamps > 0 || uring.Available() != nil {
+	many := p.Conns+p.Idle > engine.RingBuffers*p.Loops
+	if p.open() || !small || many || p.Pipeline > 1 || p.RequestsPerConn > 0 || p.Stamps > 0 ||
+		uring.Available() != nil {
 		return engine.Epoll
 	}
 	return engine.Uring

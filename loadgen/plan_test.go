@@ -97,6 +97,7 @@ func TestAutoChoosesTheTransportThatSuitsTheLoad(t *testing.T) {
 		"large replies": {func(p *Plan) { p.Proto, p.Path = "http", "/bytes/100000" }, engine.Epoll},
 		"pipeline":      {func(p *Plan) { p.Pipeline = 2 }, engine.Epoll},
 		"churn":         {func(p *Plan) { p.RequestsPerConn = 3 }, engine.Epoll},
+		"many":          {func(p *Plan) { p.Conns, p.Idle = 100, 5000 }, engine.Epoll},
 		"stamps":        {func(p *Plan) { p.Stamps = 1 }, engine.Epoll},
 		"told":          {func(p *Plan) { p.Rate, p.Engine = 10, engine.Uring }, engine.Uring},
 	} {

@@ -20,7 +20,8 @@ const (
 	submitBatch = 32
 	bufferBytes = 2 << 20
 	minBuffer   = 512
-	maxBuffers  = 4096
+	// RingBuffers is how many receive buffers a ring has, at most: replies of up to minBuffer bytes.
+	RingBuffers = bufferBytes / minBuffer
 	// LoneRequest is the size up to which a lone request is taken as written when it is queued: it
 	// fits the socket's buffer, so only a failure needs to be reported.
 	LoneRequest = 8 << 10
@@ -48,8 +49,11 @@ type ring struct {
 	loop    *Loop
 	queue   *uring.Ring
 	buffers *uring.Buffers
-	handle  func(uring.Completion) // the method, bound once: a method value allocates
-	failed  error
+	// now is the clock when the last call returned. What completes with it has arrived by then, so
+	// one reading is exact for all of it; the longer ago it is, the earlier a request is stamped.
+	now    int64
+	handle func(uring.Completion) // the method, bound once: a method value allocates
+	failed error
 }
 
 func newRing(l *Loop) (*ring, error) {
@@ -59,7 +63,7 @@ func newRing(l *Loop) (*ring, error) {
 		return nil, err
 	}
 	size := 1 << bits.Len(uint(min(max(l.cfg.ReplySize, minBuffer), readBuffer)-1))
-	buffers, err := uring.NewBuffers(queue, 0, min(bufferBytes/size, maxBuffers), size)
+	buffers, err := uring.NewBuffers(queue, 0, bufferBytes/size, size)
 	if err != nil {
 		return nil, errors.Join(err, queue.Close())
 	}
@@ -125,6 +129,7 @@ func (r *ring) flush(slot int32) {
 	}
 	if r.queue.Pending() >= submitBatch {
 		r.check(r.queue.Submit())
+		r.now = r.loop.clock.Now()
 	}
 }
 
@@ -148,6 +153,7 @@ func (r *ring) forget(slot int32) {
 func (r *ring) wait(ns int64) error {
 	r.buffers.Show()
 	r.check(r.queue.Enter(ns))
+	r.now = r.loop.clock.Now()
 	r.queue.Each(r.handle)
 	return r.failed
 }
@@ -187,7 +193,7 @@ func (r *ring) connected(slot int32, c uring.Completion) {
 }
 
 func (r *ring) received(slot int32, c uring.Completion, buffer uint16) {
-	now := r.loop.clock.Now()
+	now := r.now
 	switch errno := c.Errno(); {
 	case errno == unix.ENOBUFS || errno == unix.EINTR || errno == unix.EAGAIN: // ended: ask again
 		r.buffers.Show()
