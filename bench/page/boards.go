@@ -149,9 +149,8 @@ func (r *reporter) row(g *cells.Group, m cells.Metric) boardRow {
 
 // verdictOf says who leads, in a sentence; or that nothing can be said, and why.
 func verdictOf(ranking stats.Ranking, part []*cells.Group, m cells.Metric) string {
-	if ranking.Tiers == nil {
-		return fmt.Sprintf("No verdict: %d of the %d blocks that one needs. The order is that of the estimates, "+
-			"and no ranking.", ranking.Blocks, ranking.Need)
+	if why := cells.NoVerdict(part, ranking); why != "" {
+		return capital(why) + ". The order is that of the estimates, and no ranking."
 	}
 	tiers := map[int][]string{}
 	last := 0

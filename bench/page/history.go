@@ -105,10 +105,10 @@ func History(w io.Writer, file history.File) error {
 		p.Classes = append(p.Classes, c)
 		data.Classes = append(data.Classes, classData{c.ID, c.Campaigns, c.Series})
 	}
-	p.Lede = fmt.Sprintf("%d campaigns on machines of %d classes. Figures of two classes never share a drawing.",
-		len(file.Lines), len(p.Classes))
-	if len(p.Classes) == 1 {
-		p.Lede = fmt.Sprintf("%d campaigns on machines of one class.", len(file.Lines))
+	p.Lede = many(len(file.Lines), "campaign") + " on machines of one class."
+	if n := len(p.Classes); n > 1 {
+		p.Lede = fmt.Sprintf("%d campaigns on machines of %d classes. Figures of two classes never share a drawing.",
+			len(file.Lines), n)
 	}
 	var err error
 	if p.frame, err = newFrame("iomodels: history", "history.js", models, nil); err != nil {
@@ -117,6 +117,14 @@ func History(w io.Writer, file history.File) error {
 	data.Models = p.Models
 	p.Data = data
 	return write(w, "history.html", p)
+}
+
+// many writes a number of things: "1 campaign", "3 campaigns".
+func many(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func modelsOf(lines []history.Line) []string {
@@ -171,6 +179,11 @@ func newClass(all []history.Line, id string, models []string) class {
 
 // Changed are the series with an advisory change, those for the worse first.
 func (c class) Changed() []series { return c.Series[:c.changed()] }
+
+// Size says how much the class holds.
+func (c class) Size() string {
+	return fmt.Sprintf("%s, %d series", many(len(c.Campaigns), "campaign"), len(c.Series))
+}
 
 // Level are the others.
 func (c class) Level() []series { return c.Series[c.changed():] }

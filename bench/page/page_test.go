@@ -67,7 +67,7 @@ func campaigns(n int) history.File {
 func TestReportHoldsItsParts(t *testing.T) {
 	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 6, Mishaps: true}))
 	for _, part := range []string{
-		"<h2>Verdicts</h2>", "No verdict: 6 of the 12 blocks", "ratio to goroutine", "This run has no A/A twin",
+		"<h2>Verdicts</h2>", "Too few blocks: no verdict, 6 missing of 12", "ratio to goroutine", "This run has no A/A twin",
 		"Response time by percentile", "Throughput against connections", "Response time against offered load",
 		"What a request costs", "What a connection costs", "Drift over the blocks", "Response time over time",
 		"What this does not say", "netserve exited with code 2", "Invented CPU", "figures.csv.gz", "Leon Sorokin",
@@ -82,7 +82,7 @@ func TestReportHoldsItsParts(t *testing.T) {
 func TestTiersComeWithEnoughBlocks(t *testing.T) {
 	models := []string{"goroutine", "reactor", "gnet"}
 	html := reportOf(t, synth.Run(synth.Options{Seed: 1, Blocks: 16, Models: models, Conns: []int{100}}))
-	if !strings.Contains(html, `<th scope="col" class="tier">tier</th>`) || strings.Contains(html, "No verdict") {
+	if !strings.Contains(html, `<th scope="col" class="tier">tier</th>`) || strings.Contains(html, "no verdict") {
 		t.Error("sixteen blocks of three models give tiers")
 	}
 }
@@ -91,7 +91,7 @@ func TestTiersComeWithEnoughBlocks(t *testing.T) {
 func TestTwinsDrawTheNoiseFloor(t *testing.T) {
 	opt := synth.Options{Seed: 1, Blocks: 13, Models: []string{"goroutine", "reactor"}, Conns: []int{100}}
 	html := reportOf(t, withTwins(synth.Run(opt)))
-	for _, part := range []string{"A/A band", `class="twin"`, `<td class="tier"><b>1</b> <i>a</i></td>`} {
+	for _, part := range []string{"A/A band", "Noise floor (A/A)", `class="twin"`, `<td class="tier"><b>1</b> <i>a</i></td>`} {
 		if !strings.Contains(html, part) {
 			t.Errorf("the page lacks %q", part)
 		}

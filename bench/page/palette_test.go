@@ -2,6 +2,7 @@ package page
 
 import (
 	"image/color"
+	"strings"
 	"testing"
 
 	"iomodels/bench/chart"
@@ -29,6 +30,15 @@ func TestColoursCanBeReadOnBothPapers(t *testing.T) {
 func TestBandsWalkBack(t *testing.T) {
 	if got := band("L1 2L3 4", "1 9|3 8|"); got != "M1 2L3 4L3 8L1 9Z" {
 		t.Error(got)
+	}
+}
+
+// TestSparkOfNothing: a series that is zero throughout is a level line, and no division by zero.
+func TestSparkOfNothing(t *testing.T) {
+	s := series{Ratio: newTriple(2), Abs: newTriple(2), Segments: []segment{{}}}
+	s.Abs.set(0, 0, 0, 0)
+	if got := newSpark(s); strings.Contains(got.Line+got.Edge, "NaN") || got.Line == "" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
 	"iomodels/bench/explain"
 	"iomodels/bench/record"
+	"iomodels/bench/report"
 	"iomodels/bench/stats/cells"
 )
 
@@ -105,7 +105,7 @@ func (r *reporter) lede() string {
 	for _, g := range groups {
 		n += len(g.OK)
 	}
-	return fmt.Sprintf("%d models, %d measurements; %s.", len(r.models), n, cells.BlocksNote(groups))
+	return fmt.Sprintf("%s, %s; %s.", many(len(r.models), "model"), many(n, "measurement"), cells.BlocksNote(groups))
 }
 
 func (r *reporter) model(name string) model { return newModel(slices.Index(r.models, name), name) }
@@ -126,9 +126,13 @@ func (r *reporter) verdicts() []board {
 			out = append(out, b)
 		}
 	}
-	campaigns := r.set.Campaigns()
-	for _, c := range campaigns {
-		add(titleOf(c.Metric), c.Groups, c.Metric, campaignNotes(c)...)
+	campaigns, words := r.set.Campaigns(), report.Verdicts(r.set) // of the same campaigns, in the same order
+	for i, c := range campaigns {
+		notes := words[i].Notes
+		if c.Ranking.Letters == nil {
+			notes = notes[1:] // why there is no verdict, which the board says by itself
+		}
+		add(titleOf(c.Metric), c.Groups, c.Metric, notes...)
 	}
 	for _, proto := range r.set.Protos() {
 		for _, m := range []cells.Metric{cells.Norm(), cells.Throughput()} {
@@ -161,27 +165,6 @@ func titleOf(m cells.Metric) string {
 		return "99th percentile of the response time"
 	}
 	return m.Name
-}
-
-// campaignNotes say what became of the blocks of a headline.
-func campaignNotes(c cells.Campaign) []string {
-	var out []string
-	if c.Unfit {
-		out = append(out, "So many blocks were disturbed that no verdict is given.")
-	}
-	if c.Dropped > 0 {
-		var causes []string
-		for _, cause := range slices.Sorted(maps.Keys(c.Causes)) {
-			causes = append(causes, fmt.Sprintf("%s (%d)", cause, c.Causes[cause]))
-		}
-		out = append(out, fmt.Sprintf("Blocks dropped for what else the machine did, blind to the figures: %d; %s.",
-			c.Dropped, strings.Join(causes, "; ")))
-	}
-	for _, model := range slices.Sorted(maps.Keys(c.Unsteady)) {
-		out = append(out, fmt.Sprintf("Not steady: the first turns of %s cost %s of its last ones.",
-			model, cells.Ratio.Interval(c.Unsteady[model])))
-	}
-	return out
 }
 
 // sections are the drawings, in the order of the page.

@@ -35,7 +35,7 @@ func newSpark(s series) spark {
 	if lo > hi {
 		return spark{}
 	}
-	middle, half := (lo+hi)/2, max((hi-lo)/2, 0.05*math.Abs(hi))
+	middle, half := (lo+hi)/2, max((hi-lo)/2, 0.05*math.Abs(hi), math.SmallestNonzeroFloat32)
 	x := func(i int) float64 { return 2 + float64(i)*(sparkWidth-4)/float64(max(len(of.Y)-1, 1)) }
 	y := func(v float64) float64 { return sparkHeight / 2 * (1 - (v-middle)/half*0.92) }
 	var out spark
