@@ -124,14 +124,12 @@ func TestTimes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a lucky stage is not confirmed", func(t *testing.T) { luckyStage(t, base) })
+	t.Run("servers that fail are named", func(t *testing.T) { failingServers(t, base) })
 }
 
-// TestALuckyStageIsNotConfirmed: what only the first blocks say is not said.
-func TestALuckyStageIsNotConfirmed(t *testing.T) {
-	base, err := build(t, lister)
-	if err != nil {
-		t.Fatal(err)
-	}
+// luckyStage: what only the first blocks say is not said.
+func luckyStage(t *testing.T, base gate.Build) {
 	f := &field{sd: 0.01, slower: map[string]float64{"alpha echo": 1.3}}
 	f.t, f.rng, f.fights = t, rand.New(rand.NewPCG(1, 1)), map[string]int{}
 	rows, _, err := gate.Times(t.Context(), gate.Race{
@@ -149,12 +147,9 @@ func TestALuckyStageIsNotConfirmed(t *testing.T) {
 	}
 }
 
-func TestServersThatFailAreNamed(t *testing.T) {
-	base, err := build(t, lister)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _, err = gate.Times(t.Context(), gate.Race{
+// failingServers: an error is told in the words of whoever met it.
+func failingServers(t *testing.T, base gate.Build) {
+	_, _, err := gate.Times(t.Context(), gate.Race{
 		Base: base, Head: base, Seed: 1, Dir: t.TempDir(),
 		Link: func(context.Context, gate.Build, uint64, string) error { return nil },
 		Fight: func(context.Context, duel.Side, duel.Side, duel.Workload, duel.Options) (duel.Result, error) {
