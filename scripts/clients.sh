@@ -10,7 +10,9 @@ netserve=${NETSERVE:-bin/netserve}
 PATH=$PATH:/usr/sbin # where Debian keeps nginx and haproxy
 clients=(curl wrk ab h2load nginx haproxy)
 models=("$@")
-[ $# -gt 0 ] || mapfile -t models < <("$netserve" --list | awk '$4 == "yes" {print $1}')
+# Columns are two blanks apart or more: some hold words with one between them. The sixth says whether it runs here.
+[ $# -gt 0 ] || mapfile -t models < <("$netserve" --list | awk -F '  +' '$6 == "yes" {print $1}')
+[ ${#models[@]} -gt 0 ] || { echo "$netserve --list names no model that runs here" >&2; exit 2; }
 
 dir=$(mktemp -d)
 server='' proxy=''
