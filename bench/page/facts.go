@@ -51,15 +51,17 @@ type trouble struct {
 	Cells               int
 }
 
+// concern is whom a reason concerns.
+type concern struct {
+	models, places []string
+	cells          int
+}
+
 func (r *reporter) trouble() troubles {
-	type entry struct {
-		models, places []string
-		cells          int
-	}
-	seen := map[string]*entry{}
+	seen := map[string]*concern{}
 	note := func(g *cells.Group, what string) {
 		if seen[what] == nil {
-			seen[what] = &entry{}
+			seen[what] = &concern{}
 		}
 		e := seen[what]
 		e.cells++
@@ -88,29 +90,31 @@ func (r *reporter) trouble() troubles {
 			note(g, "suspect by the generator's own verdict: "+reason)
 		}
 	}
-	var out troubles
+	out := troubles{Summary: "Every planned cell was measured in every block, without an error or a doubt."}
 	for _, what := range slices.Sorted(maps.Keys(seen)) {
-		e := seen[what]
-		where := strings.Join(e.places, "; ")
-		if len(e.places) > 2 {
-			where = fmt.Sprintf("%d kinds of load", len(e.places))
-		}
-		models := strings.Join(e.models, ", ")
-		if len(e.models) == len(r.models) && len(r.models) > 1 {
-			models = "all"
-		}
-		out.Rows = append(out.Rows, trouble{what, models, where, e.cells})
+		out.Rows = append(out.Rows, r.troubleOf(what, *seen[what]))
 	}
 	for _, w := range r.run.Warnings {
 		out.Rows = append(out.Rows, trouble{What: w})
 	}
-	out.Summary = "Every planned cell was measured in every block, without an error or a doubt."
 	if len(out.Rows) > 0 {
 		out.Summary = fmt.Sprintf("%d measurements failed, %d were skipped, and the figures of %d cells are to be "+
 			"read with care. A suspect cell's speed is to be used with the reason in mind; its cost holds.",
 			failed, skipped, doubtful)
 	}
 	return out
+}
+
+// troubleOf writes a reason as a row; a long list of places is counted.
+func (r *reporter) troubleOf(what string, c concern) trouble {
+	row := trouble{what, strings.Join(c.models, ", "), strings.Join(c.places, "; "), c.cells}
+	if len(c.places) > 2 {
+		row.Where = fmt.Sprintf("%d kinds of load", len(c.places))
+	}
+	if len(c.models) == len(r.models) && len(r.models) > 1 {
+		row.Models = "all"
+	}
+	return row
 }
 
 func once(list []string, s string) []string {
