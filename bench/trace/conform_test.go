@@ -27,6 +27,7 @@ const (
 // than the canon knows is a cost that nobody meant.
 func TestModelsKeepToTheirCanon(t *testing.T) {
 	netserve := build(t)
+	t.Run("without probes", func(t *testing.T) { withoutProbes(t, netserve) })
 	for _, m := range models(t, netserve) {
 		for _, protocol := range []string{"echo", "http"} {
 			if m.Protocols != nil && !slices.Contains(m.Protocols, protocol) {

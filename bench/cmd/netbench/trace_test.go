@@ -29,3 +29,11 @@ func TestTraceRefusals(t *testing.T) {
 		})
 	}
 }
+
+func TestTracesWithoutTraces(t *testing.T) {
+	bin := proctest.Install(t)
+	got := netbench(bin, "traces", t.TempDir())
+	if got.code != exitUsage || !strings.Contains(got.stderr, "make traces") {
+		t.Errorf("exit code %d, want %d and how to get traces\nstderr: %s", got.code, exitUsage, got.stderr)
+	}
+}

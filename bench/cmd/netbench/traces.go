@@ -47,7 +47,7 @@ func (a *app) traces(ctx context.Context, dir string, capture bool) error {
 	var names []lanes.Name
 	for _, m := range infos {
 		name := lanes.Name{Model: m.Name, Proto: "echo"}
-		if !slices.Contains(m.Protocols, "echo") {
+		if len(m.Protocols) > 0 && !slices.Contains(m.Protocols, "echo") {
 			name.Proto = m.Protocols[0]
 		}
 		names = append(names, name)
