@@ -2,6 +2,7 @@ package lanes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"iomodels/bench/trace"
@@ -27,6 +28,7 @@ func (b *builder) add(i int, e trace.Event) {
 	case trace.Go:
 		b.scheduler(i, e)
 	case trace.Kernel:
+		e.Stack = b.stacks[e.TID] // of the call in which the kernel does so, if it is one of ours
 		b.box(e, b.lanes["kernel"], "inside", "%s", b.inside(e))
 	}
 	if len(b.Rows) > 0 {
@@ -250,6 +252,39 @@ func (b *builder) complete(e trace.Event, row int) {
 		b.Bars[at].To = row
 		delete(b.bars, e.Name+e.On)
 	}
+}
+
+// bundle makes one bar of all that are pending from before the scene to behind its end, for there may
+// be one for each silent connection, and gives the others slots beside it.
+func (b *builder) bundle() {
+	silent := func(bar Bar) bool { return bar.From < 0 && bar.Open && bar.Bytes == 0 }
+	count := map[string]int{}
+	for _, bar := range b.Bars {
+		if silent(bar) {
+			kind, _, _ := strings.Cut(bar.Label, "(")
+			count[kind]++
+		}
+	}
+	var bars []Bar
+	ends := []int{} // by slot: where its last bar ends
+	for _, bar := range b.Bars {
+		kind, _, _ := strings.Cut(bar.Label, "(")
+		if silent(bar) {
+			switch n := count[kind]; {
+			case n == 0: // told already
+				continue
+			case n > 2:
+				bar.Label, bar.On, count[kind] = fmt.Sprintf("%d × %s", n, kind), "", 0
+			}
+		}
+		bar.Slot = slices.IndexFunc(ends, func(end int) bool { return end < bar.From })
+		if bar.Slot < 0 {
+			bar.Slot, ends = len(ends), append(ends, 0)
+		}
+		ends[bar.Slot] = bar.To
+		bars = append(bars, bar)
+	}
+	b.Bars = bars
 }
 
 // emulates reports whether operations are carried out by calls that are drawn themselves.

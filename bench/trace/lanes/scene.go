@@ -301,6 +301,9 @@ func (b *builder) meet(name string) {
 // thing is the short name of a thing: conn, or conn2 if there are several.
 func (b *builder) thing(name string) string {
 	kind := strings.TrimRight(name, "0123456789")
+	if len(b.things[kind]) > 0 {
+		b.meet(name) // one that only waits: it comes after all that take part
+	}
 	if same := b.things[kind]; len(same) > 1 {
 		return kind + strconv.Itoa(1+slices.Index(same, name))
 	}
@@ -364,6 +367,7 @@ func (b *builder) finish() *Scene {
 	for _, i := range b.bars {
 		b.Bars[i].To, b.Bars[i].Open = last, true
 	}
+	b.bundle()
 	b.hasRing = !b.emulates()
 	for i, l := range b.Lanes {
 		if l.Kind == Kernel && b.looksInside() {
