@@ -11,12 +11,14 @@ func TestParseKernelLine(t *testing.T) {
 		{
 			"polls", "        netserve-4711    [001] ...1.   99.123456: io_uring_poll_arm: ring 0000aa, req 0000bb, " +
 				"user_data 0x1, opcode RECV, mask 0x1, events 0x2",
-			Event{At: 99123456000, TID: 4711, Verb: "poll_arm", Name: "poll_arm RECV"}, "0000aa",
+			Event{At: 99123456000, TID: 4711, Verb: "poll_arm", Name: "poll_arm RECV"},
+			"0000aa",
 		},
 		{
 			"completes", " a name-12 [000] d..2. 5.000001: io_uring_complete: ring 0000aa, req 0000bb, user_data 0x1, " +
 				"result 64, cflags 0x6",
-			Event{At: 5000001000, TID: 12, Verb: "complete", Name: "complete", Ret: 64}, "0000aa",
+			Event{At: 5000001000, TID: 12, Verb: "complete", Name: "complete", Ret: 64},
+			"0000aa",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
