@@ -67,7 +67,7 @@ func (r *reporter) forest(title string, groups []*cells.Group, m cells.Metric) (
 		if g.Cell.Model == r.set.Baseline {
 			iv = stats.Interval{Value: 1, Lo: 1, Hi: 1, N: 1}
 		}
-		if iv.OK() {
+		if iv.OK() && finite(iv) && iv.Lo > 0 {
 			ratios[g] = iv
 			lo, hi = min(lo, iv.Lo), max(hi, iv.Hi)
 		}
@@ -76,11 +76,12 @@ func (r *reporter) forest(title string, groups []*cells.Group, m cells.Metric) (
 		return board{}, false
 	}
 	twins := cells.Floor(groups, m)
-	if twins.OK() {
+	banded := twins.OK() && finite(twins) && twins.Lo > 0
+	if banded {
 		lo, hi = min(lo, twins.Lo), max(hi, twins.Hi)
 	}
 	place := b.logAxis(lo, hi)
-	if twins.OK() {
+	if banded {
 		left, right := place(twins.Lo), place(twins.Hi)
 		b.Twin = &twin{percent(left), percent(right - left), cells.Ratio.Interval(twins)}
 	}

@@ -83,6 +83,9 @@ func newLine(id, places int) line {
 
 // set puts a figure at a place.
 func (l *line) set(i int, iv stats.Interval, unit cells.Unit, hollow bool) {
+	if !finite(iv) {
+		return // the ratio to a zero
+	}
 	l.Y[i], l.Lo[i], l.Hi[i] = iv.Value, iv.Lo, iv.Hi
 	l.Texts[i] = unit.Interval(iv)
 	if hollow {
@@ -93,6 +96,11 @@ func (l *line) set(i int, iv stats.Interval, unit cells.Unit, hollow bool) {
 	}
 }
 
+// finite reports whether an interval can be drawn.
+func finite(iv stats.Interval) bool {
+	return !math.IsNaN(iv.Value+iv.Lo+iv.Hi) && !math.IsInf(iv.Value, 0) && !math.IsInf(iv.Lo, 0) && !math.IsInf(iv.Hi, 0)
+}
+
 // empty reports whether there is nothing to draw.
 func (c *lineChart) empty() bool { return len(c.Lines) == 0 }
 
@@ -101,7 +109,7 @@ func (c *lineChart) empty() bool { return len(c.Lines) == 0 }
 func (c *lineChart) values(unit cells.Unit, ratio, asLog bool) {
 	lo, hi := c.bounds()
 	c.AsLog, c.One = asLog, ratio
-	if ratio {
+	if ratio && lo > 0 {
 		lo, hi = min(lo, 0.9), max(hi, 1.1)
 		margin := math.Pow(hi/lo, 0.04)
 		lo, hi = lo/margin, hi*margin
@@ -123,13 +131,13 @@ func (c *lineChart) bounds() (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, l := range c.Lines {
 		for i, y := range l.Y {
-			if math.IsNaN(y) {
+			if math.IsNaN(y) || math.IsInf(l.Lo[i], 0) || math.IsInf(l.Hi[i], 0) {
 				continue
 			}
 			lo, hi = min(lo, y, l.Lo[i]), max(hi, y, l.Hi[i])
 		}
 	}
-	if math.IsInf(lo, 0) {
+	if hi <= 0 { // nothing, or nothing but zeros
 		return 0, 1
 	}
 	return lo, hi

@@ -133,6 +133,49 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	reportOf(t, &record.Run{Dir: "x", Records: []record.Record{{Skipped: "nothing runs here"}}})
 }
 
+// TestZerosAreDrawn: a server that answers nothing, or whose times are too short for the clock, has
+// figures of zero, which have no logarithm and no ratio.
+func TestZerosAreDrawn(t *testing.T) {
+	place := regexp.MustCompile(`[" ][+-]?(?:NaN|Inf)|MNaN `) // not the letters, which packed data may hold
+	for name, spoil := range map[string]func(i int, r *record.Record){
+		"all": func(_ int, r *record.Record) { zero(r) },
+		"some": func(i int, r *record.Record) {
+			if i%3 == 0 {
+				zero(r)
+			}
+		},
+		"the baseline": func(_ int, r *record.Record) {
+			if r.Cell.Model == "goroutine" {
+				zero(r)
+			}
+		},
+	} {
+		models := []string{"goroutine", "reactor"}
+		run := synth.Run(synth.Options{Seed: 1, Blocks: 3, Models: models, Conns: []int{10, 1000}})
+		for i := range run.Records {
+			spoil(i, &run.Records[i])
+		}
+		file := history.File{Lines: []history.Line{history.FromRun(run, history.Options{})}}
+		for _, html := range []string{reportOf(t, run), historyOf(t, file)} {
+			_, body, _ := strings.Cut(html, "<body>")
+			body, _, _ = strings.Cut(body, "<script>")
+			if at := place.FindStringIndex(body); at != nil {
+				t.Errorf("%s: ...%s...", name, body[max(0, at[0]-80):at[1]+20])
+			}
+		}
+	}
+}
+
+// zero takes everything from a record but that it was made.
+func zero(r *record.Record) {
+	r.Load.RatePerS, r.Load.WindowOK, r.Server.CPUS, r.Load.Generator.CPUS = 0, 0, 0, 0
+	l := &r.Load.Response
+	l.P50, l.P90, l.P99, l.P999 = 0, 0, 0, 0
+	for i := range l.Curve {
+		l.Curve[i].NS = 0
+	}
+}
+
 // hostile is what a client might send to break out of text, attribute, script, style or address.
 const hostile = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"' onload=alert(1) {{.}} --></style>`
 

@@ -79,7 +79,7 @@
     const all = [...y, ...lo, ...hi].filter((v) => v !== null);
     if (ratio) all.push(0.95, 1.05);
     let least = Math.min(...all), most = Math.max(...all);
-    const room = Math.max((most - least) * 0.08, most * 0.02);
+    const room = Math.max((most - least) * 0.08, most * 0.02) || 1;
     const n = y.length, campaigns = klass.campaigns;
     const unsound = series.flags.map((f) => f.includes("unsound"));
     return {
