@@ -2,6 +2,7 @@ package trace_test
 
 import (
 	"bytes"
+	"debug/elf"
 	"runtime"
 	"slices"
 	"strings"
@@ -52,6 +53,20 @@ func TestFull(t *testing.T) {
 
 // withoutProbes: a program that says nothing of itself is traced all the same, and the header tells.
 func withoutProbes(t *testing.T, netserve string) {
+	program, err := elf.Open(netserve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	symbols, err := program.Symbols()
+	if err != nil || len(symbols) == 0 {
+		t.Fatalf("%d symbols, %v", len(symbols), err)
+	}
+	for _, s := range symbols {
+		if strings.HasPrefix(s.Name, "iomodels/servers/probe.") {
+			t.Errorf("the program that is measured has a probe: %s", s.Name)
+		}
+	}
 	c := capture(t, trace.Plan{Program: netserve, Model: "thread", Proto: "echo", Quiet: 1, Full: true})
 	for _, l := range []trace.Layer{trace.Go, trace.Probe} {
 		if why := c.Header.Missing[l]; !strings.Contains(why, "-tags probe") {
