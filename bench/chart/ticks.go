@@ -16,6 +16,9 @@ type linearTicks struct {
 
 // Ticks implements plot.Ticker.
 func (t linearTicks) Ticks(lo, hi float64) []plot.Tick {
+	if math.IsNaN(hi-lo) || math.IsInf(hi-lo, 0) {
+		return nil // or they would fill the memory
+	}
 	step := niceStep((hi - lo) / float64(max(t.n, 1)))
 	var out []plot.Tick
 	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+step*1e-9; i++ {
@@ -45,7 +48,7 @@ type logTicks struct{ unit cells.Unit }
 
 // Ticks implements plot.Ticker.
 func (t logTicks) Ticks(lo, hi float64) []plot.Tick {
-	if lo <= 0 || hi <= lo {
+	if lo <= 0 || hi <= lo || math.IsInf(hi/lo, 0) {
 		return nil
 	}
 	decades := math.Log10(hi / lo)

@@ -41,7 +41,7 @@ type Options struct {
 	ChartDir   string // charts and the CSV; "": results/charts
 	ReportPath string // "": REPORT.md; made from the template if it does not exist
 	ReadmePath string // "": no README is touched; it must exist, and have the marker "readme"
-	Baseline   string // model that ratios refer to; "": goroutine
+	Baseline   string // model that ratios refer to; "": the one that the run has given a twin, or else goroutine
 	// The runs of the profiles with these names, for sections of their own; "": results/family and
 	// results/handlers and so on. One that does not exist leaves its section to say how to measure it.
 	FamilyDir, HandlersDir, QuadrantsDir string
@@ -53,7 +53,6 @@ func (o Options) withDefaults() Options {
 	o.FamilyDir = cmp.Or(o.FamilyDir, filepath.Join("results", familyProfile))
 	o.HandlersDir = cmp.Or(o.HandlersDir, filepath.Join("results", handlersProfile))
 	o.QuadrantsDir = cmp.Or(o.QuadrantsDir, filepath.Join("results", quadrantsProfile))
-	o.Baseline = cmp.Or(o.Baseline, cells.Baseline)
 	return o
 }
 

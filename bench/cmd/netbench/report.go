@@ -11,6 +11,7 @@ import (
 
 	"iomodels/bench/record"
 	"iomodels/bench/report"
+	"iomodels/bench/stats/cells"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -70,6 +71,9 @@ func (a *app) renderReport(run *record.Run, opt report.Options) error {
 		if err := record.WriteBenchfmt(run); err != nil {
 			return err
 		}
+	}
+	for _, t := range report.Verdicts(cells.New(run.Env, run.Records, opt.Baseline)) {
+		fmt.Fprintf(a.stdout, "%s\n  %s\n", t.Title, t.Notes[0]) // the verdict, in a sentence
 	}
 	fmt.Fprintf(a.stdout, "report: %s\ncharts: %s\n", opt.ReportPath, opt.ChartDir)
 	return nil

@@ -27,15 +27,15 @@ func (a *app) printResult(run *record.Run) error {
 		fmt.Fprintf(a.stderr, "netbench: %s\n", w)
 	}
 	set := cells.New(run.Env, run.Records, "")
-	for _, t := range report.Verdicts(set) {
-		fmt.Fprintf(a.stdout, "%s\n", t.Text())
-	}
 	groups := set.Groups(func(record.Cell) bool { return true })
 	groups = slices.DeleteFunc(groups, func(g *cells.Group) bool { return len(g.OK) == 0 }) // reported apart
 	if len(groups) > 0 {
 		if err := a.printGroups(groups); err != nil {
 			return err
 		}
+	}
+	for _, t := range report.Verdicts(set) { // last, where they are seen
+		fmt.Fprintf(a.stdout, "\n%s", t.Text())
 	}
 	for _, g := range gaps(run.Records, failed) {
 		fmt.Fprintf(a.stderr, "failed in %d blocks: %s\n", g.cells, g.reason)
