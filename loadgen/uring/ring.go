@@ -213,8 +213,9 @@ func (r *Ring) Entry() *Entry {
 	return e
 }
 
-// Pending is how many entries wait for the next Enter.
-func (r *Ring) Pending() int { return int(r.tail - *r.sqTail) }
+// Pending is how many entries wait for the next Enter: what the kernel has not taken, even if it
+// was told of it before and had to put it off.
+func (r *Ring) Pending() int { return int(r.tail - atomic.LoadUint32(r.sqHead)) }
 
 // Submit hands the pending entries to the kernel and does not wait.
 func (r *Ring) Submit() syscall.Errno { return r.enter(0, 0, 0) }
