@@ -35,8 +35,8 @@ measures netload's lag at a fixed rate. Needs two CPUs, quiet ones. Without wrk 
 skipped, visibly.`,
 		Example: "  netbench generator\n  netbench generator --rounds 24 --slice 2s" +
 			"\n  netbench generator --before ../before/bin/netload",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.generator(cmd.Context(), o) },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.generator(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Model, "model", "reactor", "the server")
