@@ -86,11 +86,11 @@ fail: build ## each I/O model made to fail on purpose, and its remedy: make fail
 	$(BIN)/netbench fail $(F)
 
 .PHONY: lesson
-lesson: build ## a lesson: make lesson N=7 asks and runs it, CHECK=1 checks its exercise; without N, the list
+lesson: probe ## a lesson: make lesson N=7 asks and runs it, CHECK=1 checks its exercise; without N, the list
 	$(BIN)/netbench lesson $(N) $(if $(CHECK),--check)
 
 .PHONY: lessons
-lessons: build ## all lessons, asking nothing, into results/lessons; fails if one no longer holds
+lessons: probe ## all lessons, asking nothing, into results/lessons; fails if one no longer holds
 	$(BIN)/netbench lesson --all
 
 .PHONY: report

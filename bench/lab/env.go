@@ -17,6 +17,7 @@ import (
 // Env is what the rows need of the world.
 type Env struct {
 	Netserve string   // the program
+	Probed   string   // the same, built with -tags probe, to be traced; "": there is none
 	Self     []string // the command that calls Play with the name that is appended to it
 }
 

@@ -84,21 +84,27 @@ type echoLoop struct {
 	fd    int
 	pause bool
 
+	began   bool // bytes have come
 	pending []byte
 	most    int // bytes pending, at most
 }
 
 // silence is how long nothing must have been ready for the peer to count as stuck.
-const silence = 200 * time.Millisecond
+const silence = 400 * time.Millisecond
 
 // run ends when nothing more happens.
 func (l *echoLoop) run() error {
 	buf := make([]byte, 64<<10)
 	for {
-		events, err := l.wait(silence)
+		within := silence
+		if !l.began {
+			within = patience // the machine may be busy with others
+		}
+		events, err := l.wait(within)
 		if err != nil || len(events) == 0 {
 			return err
 		}
+		l.began = true
 		if events[0].Events&unix.EPOLLIN != 0 {
 			n, _, err := read(l.fd, buf)
 			if err != nil {

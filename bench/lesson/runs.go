@@ -1,8 +1,8 @@
 package lesson
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -55,14 +55,14 @@ func capture(ctx context.Context, env *lab.Env, models []string, values map[stri
 ) {
 	for _, model := range models {
 		t, err := trace.Capture(ctx, trace.Plan{
-			Program: env.Netserve, Model: model, Proto: "echo", Args: []string{"--loops", "1"},
-			Quiet: quietRequests, Burst: burstRequests,
+			Program: cmp.Or(env.Probed, env.Netserve), Model: model, Proto: "echo", Args: []string{"--loops", "1"},
+			Quiet: quietRequests, Burst: burstRequests, Full: true,
 		})
-		if errors.Is(err, trace.ErrRefused) {
-			return nil, err.Error(), nil
-		}
 		if err != nil {
 			return nil, "", err
+		}
+		if why := t.Header.Missing[trace.Syscall]; why != "" { // nothing could be counted
+			return nil, why, nil
 		}
 		tell(t, strings.ReplaceAll(model, "-", "_"), values)
 		traces = append(traces, t)

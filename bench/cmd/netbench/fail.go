@@ -113,7 +113,9 @@ func (a *app) labEnv() (*lab.Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
-	return &lab.Env{Netserve: programs.Netserve, Self: []string{self, "fail", "--play"}}, nil
+	return &lab.Env{
+		Netserve: programs.Netserve, Probed: probed(programs.Netserve), Self: []string{self, "fail", "--play"},
+	}, nil
 }
 
 func (a *app) printLab(f failFlags, explain bool, rows []lab.Row, results []lab.Result) error {
