@@ -11,7 +11,8 @@ import (
 )
 
 func headlines(blocks int, models ...string) *record.Run {
-	return synth.TakeTurns(synth.Run(synth.Options{Seed: 9, Blocks: blocks, Conns: []int{10}, Models: models}), "goroutine", 0.01)
+	run := synth.Run(synth.Options{Seed: 9, Blocks: blocks, Conns: []int{10}, Models: models})
+	return synth.TakeTurns(run, "goroutine", 0.01)
 }
 
 func TestVerdicts(t *testing.T) {
@@ -34,7 +35,10 @@ func TestVerdicts(t *testing.T) {
 		}},
 		{"a tie", headlines(12, "goroutine", "like-goroutine"), []string{`No difference shown: `}},
 		{"too few", headlines(7, "goroutine", "reactor"), []string{`Too few blocks: no verdict, 5 missing of 12\.`}},
-		{"too busy", busy, []string{`The machine was too busy: no verdict, 5 of 14 blocks were disturbed`, `5 were dropped for all, but are in the ratios: there is nothing better \(slice …: `}},
+		{"too busy", busy, []string{
+			`The machine was too busy: no verdict, 5 of 14 blocks were disturbed`,
+			`5 were dropped for all, but are in the ratios: there is nothing better \(slice …: `,
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			all := Verdicts(cells.New(tc.run.Env, tc.run.Records, ""))

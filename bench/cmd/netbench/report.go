@@ -20,7 +20,8 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Draw charts and tables of a run",
-		Long: "Report draws the charts of a run, rewrites the generated parts of REPORT.md and leaves the page " + pageFile + "\n" +
+		Long: "Report draws the charts of a run, rewrites the generated parts of REPORT.md and leaves the page " +
+			pageFile + "\n" +
 			"beside the run; what is written by hand stays. With --html it writes that page alone, wherever you say:\n" +
 			"one file that needs no network. A run with unreadable records is reported without them, and the exit\n" +
 			"code is 1.",
