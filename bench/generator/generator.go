@@ -15,11 +15,11 @@
 package generator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"iomodels/bench/proc"
@@ -110,7 +110,12 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 }
 
 // Peer is what netload is compared with; empty: nothing.
-func (o Options) Peer() string { return cmp.Or(o.Before, o.Wrk) }
+func (o Options) Peer() string {
+	if o.Wrk != "" && o.Before == "" {
+		return filepath.Base(o.Wrk)
+	}
+	return o.Before
+}
 
 // Lag is the median of the runs, of each percentile.
 func (r Result) Lag() Lag {
