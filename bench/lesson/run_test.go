@@ -41,6 +41,7 @@ func TestLesson(t *testing.T) {
 	env, dir := environment(t), t.TempDir()
 	for number, was := range map[int]string{7: "4 bytes", 6: "3 calls"} {
 		l := find(t, number)
+		l.Trace = l.Trace[:1] // one is enough here
 		said := Prediction{Lesson: number, Said: l.Predict.Common, At: time.Now()}
 		o, err := Run(context.Background(), env, l, said)
 		if err != nil || len(o.Broken) > 0 {
