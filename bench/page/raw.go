@@ -76,6 +76,9 @@ func (r *reporter) records() (packed []byte, text string, err error) {
 				return nil, "", fmt.Errorf("embed records: %w", err)
 			}
 		}
+		if lines.Len() > 20*rawLimit { // no records pack as well as that
+			continue
+		}
 		if packed, err = pack(lines.Bytes()); err != nil {
 			return nil, "", err
 		}
