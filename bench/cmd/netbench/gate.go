@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -182,19 +183,17 @@ func (a *app) gateBuilds(ctx context.Context, f gateFlags, dir string) (base, he
 	if f.headTags != "" {
 		recipe.Flags = []string{"-tags=" + f.headTags}
 	}
+	a.say("building %s and %s", f.base, cmp.Or(f.head, "the work tree"))
 	var building sync.WaitGroup
 	var errBase, errHead error
 	building.Go(func() {
-		a.say("building %s", f.base)
 		base, errBase = gate.BuildCommit(ctx, f.repo, f.base, sides[0], gate.Recipe{Layout: f.seed})
 	})
 	building.Go(func() {
 		if f.head == "" {
-			a.say("building the work tree")
 			head, errHead = gate.BuildTree(ctx, f.repo, "the work tree", sides[1], recipe)
 			return
 		}
-		a.say("building %s", f.head)
 		head, errHead = gate.BuildCommit(ctx, f.repo, f.head, sides[1], recipe)
 	})
 	building.Wait()
