@@ -18,7 +18,8 @@ const (
 )
 
 // quadrantGroups measure every model in each quadrant, at one representative load. A massive rate
-// is as much as the server gives; a constant one is offered, whether or not it is served.
+// is as much as the server gives; a constant one is offered, whether or not it is served, and is
+// just large enough that a block has a 99th percentile.
 func quadrantGroups() []Group {
 	http := []string{"http"}
 	return []Group{
@@ -32,11 +33,11 @@ func quadrantGroups() []Group {
 		},
 		{
 			Workload: ManyFew, Topology: Split, Protos: http, Conns: []int{100}, Idle: 9900, RampPerS: 10000,
-			Rates: []float64{2000}, Blocks: 5, Timing: ms(200, 200, 800),
+			Rates: []float64{4000}, Blocks: 5, Timing: ms(200, 200, 1000),
 		},
 		{
-			Workload: FewFew, Topology: Split, Protos: http, Conns: []int{64}, Rates: []float64{2000},
-			Blocks: 5, Timing: ms(20, 200, 800),
+			Workload: FewFew, Topology: Split, Protos: http, Conns: []int{64}, Rates: []float64{4000},
+			Blocks: 5, Timing: ms(20, 200, 1000),
 		},
 	}
 }

@@ -23,10 +23,13 @@ func (p Plan) fit() (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	total, churn := p.Conns+p.Idle, p.RequestsPerConn > 0
+	total, churn := p.Conns+p.Idle+p.Drip, p.RequestsPerConn > 0
 	spare := spareDescriptors + 4*p.Loops
 	if p.Procs == 0 {
 		p.Procs = min(limits.ProcsFor(total, spare), maxProcs)
+	}
+	if p.Drip > 0 && p.Procs > 1 {
+		return p, fmt.Errorf("--drip %d needs a single process, and the plan %d: take fewer connections", p.Drip, p.Procs)
 	}
 	if p.Procs*p.Loops > p.Conns {
 		return p, fmt.Errorf("--procs %d with --loops %d each: no more than one loop per connection", p.Procs, p.Loops)

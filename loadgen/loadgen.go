@@ -14,7 +14,11 @@
 // Read next: this file, then engine (the loop), then verdict.go (the judgement).
 package loadgen
 
-import "time"
+import (
+	"time"
+
+	"iomodels/loadgen/drip"
+)
 
 // Plan is one load: what to send, to whom, on how many connections, and when. Its JSON form
 // stands in every result, so that a result can be repeated from itself. The zero value of every
@@ -51,38 +55,44 @@ type Plan struct {
 	RampPerS        float64 `json:"ramp_per_s"`        // connections opened per second; 0: no pace
 	Sources         int     `json:"sources"`           // source addresses 127.0.0.2 ...; 0: as needed
 
+	Drip      int     `json:"drip,omitempty"`             // further connections that upload slowly, uncounted
+	DripRate  float64 `json:"drip_bytes_per_s,omitempty"` // of each of them
+	DripBytes int     `json:"drip_bytes,omitempty"`       // of one such upload
+
 	SharedCPU bool `json:"shared_cpu,omitempty"` // the server runs on the same processors, on purpose
 }
 
 // Summary is what one run measured. All times are nanoseconds, all counts are exact.
 type Summary struct {
-	Plan        Plan        `json:"plan"`
-	ElapsedS    float64     `json:"elapsed_s"`       // the measured part, without warm-up
-	RatePerS    float64     `json:"rate_per_s"`      // WindowOK per second of ElapsedS
-	BytesIn     uint64      `json:"bytes_in"`        // received on the wire in the measured part
-	BytesOut    uint64      `json:"bytes_out"`       // sent on the wire in the measured part
-	WarmupOK    uint64      `json:"warmup_ok"`       // verified replies to requests due in the warm-up
-	WindowOK    uint64      `json:"window_ok"`       // verified replies that came within ElapsedS
-	Requests    Requests    `json:"requests"`        // conservation: see Requests
-	Connections Connections `json:"connections"`     // over the whole run
-	Response    Latency     `json:"response_ns"`     // from the intended send time to the last byte
-	Service     Latency     `json:"service_ns"`      // from the actual send to the last byte
-	Lag         Latency     `json:"lag_ns"`          // from the intended to the actual send
-	Connect     Latency     `json:"connect_ns"`      // from opening the socket to the connection
-	Kinds       []Kind      `json:"kinds,omitempty"` // of a mix: each kind of request apart
-	Steps       []Step      `json:"steps,omitempty"` // of several offered rates: each apart
-	Intervals   []Interval  `json:"intervals,omitempty"`
-	Totals      Totals      `json:"totals"`  // whole run, to be held against the server's own counts
-	Little      Little      `json:"little"`  // does the bookkeeping agree with itself?
-	Network     Network     `json:"network"` // what the kernel counted, whole machine, whole run
-	Memory      Memory      `json:"memory"`  // what the connections took
-	Stamps      Stamps      `json:"stamps"`  // the generator's clock against the kernel's
-	Verdict     string      `json:"verdict"` // valid, suspect or invalid
-	Reasons     []string    `json:"reasons"` // why it is not valid, in words
-	Cost        string      `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
-	Generator   Generator   `json:"generator"`
-	Interrupted bool        `json:"interrupted,omitempty"`
-	Search      *Search     `json:"search,omitempty"` // of FindRate: this is the summary of its best probe
+	Plan        Plan         `json:"plan"`
+	ElapsedS    float64      `json:"elapsed_s"`       // the measured part, without warm-up
+	RatePerS    float64      `json:"rate_per_s"`      // WindowOK per second of ElapsedS
+	BytesIn     uint64       `json:"bytes_in"`        // received on the wire in the measured part
+	BytesOut    uint64       `json:"bytes_out"`       // sent on the wire in the measured part
+	WarmupOK    uint64       `json:"warmup_ok"`       // verified replies to requests due in the warm-up
+	WindowOK    uint64       `json:"window_ok"`       // verified replies that came within ElapsedS
+	Requests    Requests     `json:"requests"`        // conservation: see Requests
+	Connections Connections  `json:"connections"`     // over the whole run
+	Sessions    Sessions     `json:"sessions"`        // the same load as a balancer would be measured
+	Response    Latency      `json:"response_ns"`     // from the intended send time to the last byte
+	Service     Latency      `json:"service_ns"`      // from the actual send to the last byte
+	Lag         Latency      `json:"lag_ns"`          // from the intended to the actual send
+	Connect     Latency      `json:"connect_ns"`      // from opening the socket to the connection
+	Kinds       []Kind       `json:"kinds,omitempty"` // of a mix: each kind of request apart
+	Steps       []Step       `json:"steps,omitempty"` // of several offered rates: each apart
+	Intervals   []Interval   `json:"intervals,omitempty"`
+	Totals      Totals       `json:"totals"`  // whole run, to be held against the server's own counts
+	Little      Little       `json:"little"`  // does the bookkeeping agree with itself?
+	Network     Network      `json:"network"` // what the kernel counted, whole machine, whole run
+	Memory      Memory       `json:"memory"`  // what the connections took
+	Stamps      Stamps       `json:"stamps"`  // the generator's clock against the kernel's
+	Verdict     string       `json:"verdict"` // valid, suspect or invalid
+	Reasons     []string     `json:"reasons"` // why it is not valid, in words
+	Cost        string       `json:"cost"`    // the verdict on counts and CPU per reply: waiting spoils speed only
+	Generator   Generator    `json:"generator"`
+	Interrupted bool         `json:"interrupted,omitempty"`
+	Drip        *drip.Report `json:"drip,omitempty"`   // what became of the slow uploads beside the load
+	Search      *Search      `json:"search,omitempty"` // of FindRate: this is the summary of its best probe
 }
 
 // Requests are the counts of the requests that were due in the measured part, and of whatever
@@ -98,6 +108,14 @@ type Requests struct {
 	Timeouts  uint64            `json:"timeouts"`  // no reply within Plan.Timeout; censored
 	InFlight  uint64            `json:"in_flight"` // not answered when the drain ended; censored
 	Errors    map[string]uint64 `json:"errors"`    // by class: reset, eof, wrong-body, status-5xx, ...
+}
+
+// Sessions are the three measures by which balancers and firewalls are compared: session rate,
+// concurrent sessions and data rate (RFC 3511, sections 5.3, 5.2 and 5.6).
+type Sessions struct {
+	RatePerS   float64 `json:"session_rate_per_s"`    // connections opened per second of the measured part
+	Concurrent int     `json:"concurrent_sessions"`   // connections open at once, at the peak
+	BytesPerS  float64 `json:"data_rate_bytes_per_s"` // both directions, of the measured part
 }
 
 // Connections are the counts of the whole run.

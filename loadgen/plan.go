@@ -73,6 +73,10 @@ func (p Plan) WithDefaults() (Plan, error) {
 	if p.Proto == "http" && p.Mix == "" {
 		setDefault(&p.Path, "/")
 	}
+	if p.Drip > 0 {
+		setDefault(&p.DripRate, 10)
+		setDefault(&p.DripBytes, 16<<10)
+	}
 	if p.Rate > 0 || len(p.Steps) > 0 {
 		setDefault(&p.Arrival, ArrivalConstant)
 	}
@@ -109,6 +113,7 @@ func (p Plan) check() error {
 	for name, n := range map[string]float64{
 		"idle": float64(p.Idle), "requests-per-conn": float64(p.RequestsPerConn),
 		"sources": float64(p.Sources), "procs": float64(p.Procs), "stamps": float64(p.Stamps), "rate": p.Rate, "ramp": p.RampPerS,
+		"drip": float64(p.Drip), "drip-rate": p.DripRate, "drip-bytes": float64(p.DripBytes),
 		"warmup": p.Warmup.Seconds(), "settle": p.Settle.Seconds(),
 	} {
 		if !(n >= 0) {
@@ -140,8 +145,8 @@ func (p Plan) check() error {
 			" reading to compare", engine.Epoll)
 	case p.Procs > maxProcs:
 		return fmt.Errorf("--procs is %d: want %d or less", p.Procs, maxProcs)
-	case p.Size > maxMessage:
-		return fmt.Errorf("--size is %d: want %d or less", p.Size, maxMessage)
+	case max(p.Size, p.DripBytes) > maxMessage:
+		return fmt.Errorf("--size is %d and --drip-bytes %d: want %d or less", p.Size, p.DripBytes, maxMessage)
 	case p.Spin != SpinAuto && p.Spin != SpinOn && p.Spin != SpinOff:
 		return fmt.Errorf("--spin is %q: want %s, %s or %s", p.Spin, SpinAuto, SpinOn, SpinOff)
 	case p.Late != LateSend && p.Late != LateSkip:

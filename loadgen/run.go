@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/loadgen/conns"
+	"iomodels/loadgen/drip"
 	"iomodels/loadgen/engine"
 	"iomodels/loadgen/latency"
 	"iomodels/loadgen/pace"
@@ -87,12 +88,42 @@ func Run(ctx context.Context, plan Plan, opt RunOptions) (Summary, error) {
 // carryOut takes the run from its first connect to its end.
 func (r *run) carryOut(ctx context.Context) (*outcome, error) {
 	defer quietRuntime(r.plan.Loops)()
+	slow, err := r.slowUploads()
+	if err != nil {
+		return nil, err
+	}
 	r.launch()
 	r.conduct(ctx)
+	report := slow()
 	if err := r.land(); err != nil {
 		return nil, err
 	}
-	return r.outcome(), nil
+	o := r.outcome()
+	o.Drip = report
+	return o, nil
+}
+
+// slowUploads starts the crowd that uploads slowly beside the load, if the plan has one; end ends it.
+func (r *run) slowUploads() (end func() *drip.Report, err error) {
+	p := r.plan
+	if p.Drip == 0 {
+		return func() *drip.Report { return nil }, nil
+	}
+	target, err := conns.Resolve(p.Addr)
+	if err != nil {
+		return nil, err
+	}
+	crowd, err := drip.Start(drip.Plan{
+		Dialer: conns.NewDialer(target, p.Sources, 0), Proto: p.Proto, Host: p.Addr,
+		Conns: p.Drip, Rate: p.DripRate, Size: p.DripBytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() *drip.Report {
+		report := crowd.Stop()
+		return &report
+	}, nil
 }
 
 // prepare builds everything a run needs, or a process's share of one: nil is the whole.
@@ -106,7 +137,7 @@ func prepare(plan Plan, opt RunOptions, s *portion) (*run, error) {
 		n, all := r.number(i), plan.allLoops()
 		r.conns += part(plan.Conns, n, all) + part(plan.Idle, n, all)
 	}
-	if err := conns.PregrowFDs(r.conns + spareDescriptors + 4*plan.Loops); err != nil {
+	if err := conns.PregrowFDs(r.conns + plan.Drip + spareDescriptors + 4*plan.Loops); err != nil {
 		return nil, fmt.Errorf("grow the descriptor table: %w", err)
 	}
 	if r.clock, err = engine.NewClock(); err != nil {

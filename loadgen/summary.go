@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"iomodels/loadgen/conns"
+	"iomodels/loadgen/drip"
 	"iomodels/loadgen/engine"
 	"iomodels/loadgen/latency"
 	"iomodels/loadgen/wire"
@@ -26,6 +27,8 @@ type outcome struct {
 	Cancelled bool      // by the caller
 	Memory    uint64    // resident, at the end of the measured part
 	Growth    uint64    // of it, since before the first connect
+
+	Drip *drip.Report // of the slow uploads beside the load; nil: there were none
 }
 
 // outcome puts the results of all loops together. The loops have ended.
@@ -50,8 +53,10 @@ func (r *run) summary(o *outcome) Summary {
 		Intervals:   r.intervals,
 		Totals:      Totals{OK: t.Warmup.OK + t.Measured.OK, BytesIn: t.TotalIn, BytesOut: t.TotalOut},
 		Interrupted: o.Cancelled,
+		Drip:        o.Drip,
 	}
 	s.ElapsedS = max(float64(o.End-o.Measure)/1e9, 0)
+	s.Sessions = s.sessions()
 	s.RatePerS = perSecond(t.Measured.Window, s.ElapsedS)
 	s.Requests.Late = t.Lag.Above(int64(lateAfter))
 	s.Connections.OpenS = float64(max(o.AllOpen, o.Began)-o.Began) / 1e9
@@ -189,6 +194,20 @@ func requests(p *engine.Part) Requests {
 		}
 	}
 	return r
+}
+
+// sessions are the three measures of a balancer.
+func (s Summary) sessions() Sessions {
+	var opened uint64
+	for _, i := range s.Intervals {
+		if i.Phase == PhaseMeasure {
+			opened += i.Opened
+		}
+	}
+	return Sessions{
+		RatePerS: perSecond(opened, s.ElapsedS), Concurrent: s.Connections.Peak,
+		BytesPerS: perSecond(s.BytesIn+s.BytesOut, s.ElapsedS),
+	}
 }
 
 func (r *run) connections(t *engine.Tally) Connections {

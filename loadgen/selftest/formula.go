@@ -162,3 +162,6 @@ func percentile(sorted []float64, q float64) float64 {
 	rank := int(math.Ceil(q * float64(len(sorted)) * (1 - 1e-14)))
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
+
+// middle is the median of values in any order.
+func middle(xs []float64) float64 { return percentile(slices.Sorted(slices.Values(xs)), 0.5) }

@@ -157,6 +157,12 @@ func writeFacts(w io.Writer, s loadgen.Summary) error {
 	say("requests", "%s sent, %s ok%s", thousands(float64(r.Sent)), thousands(float64(r.OK)), losses(r))
 	say("connections", "%d of %d open at most, %d opened%s",
 		c.Peak, c.Target, c.Opened, counts(", failed: ", c.Failed))
+	say("sessions", "session rate %s per second, %d concurrent sessions, data rate %s bytes per second",
+		thousands(s.Sessions.RatePerS), s.Sessions.Concurrent, thousands(s.Sessions.BytesPerS))
+	if d := s.Drip; d != nil {
+		say("slow uploads", "%d of %d opened, %s bytes sent, %d whole, %d closed by the server, %d failed",
+			d.Opened, d.Conns, thousands(float64(d.Out)), d.Uploads, d.ClosedByPeer, d.Failed)
+	}
 	say("in flight", "%.1f on average; rate x service time is %.1f (Little's law, %.1f %% off)",
 		s.Little.InFlight, s.Little.RateXTime, s.Little.ResidualPct)
 	if line := stamps(s.Stamps); line != "" {
