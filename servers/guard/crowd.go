@@ -17,6 +17,7 @@ type Crowd[C comparable] struct {
 	mu       sync.Mutex
 	open     blocking.Set[C]
 	stopping bool
+	over     bool // the end of Watch has come
 }
 
 // NewCrowd returns an empty crowd that ends a connection by shut: outside the lock, so shut may
@@ -36,11 +37,19 @@ func (w *Crowd[C]) Enter(c C) bool {
 	return true
 }
 
-// Add lets c in without asking: for libraries that want to know, by Full, before they have a c.
+// Add lets c in without asking: for libraries that want to know, by Full, before they have a c. What
+// such a library took just before the end, and brings after it, is ended at once: nobody is left
+// to look after it.
 func (w *Crowd[C]) Add(c C) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.open.Add(c)
+	late := w.over
+	if !late {
+		w.open.Add(c)
+	}
+	w.mu.Unlock()
+	if late {
+		w.shut(c)
+	}
 }
 
 // Full reports whether Enter would say no.
@@ -128,6 +137,9 @@ func (w *Crowd[C]) Watch(overdue func(C, deadline.Tick) bool) (end func()) {
 	return func() {
 		close(ended)
 		watcher.Wait()
+		w.mu.Lock()
+		w.over = true
+		w.mu.Unlock()
 		w.CloseIf(func(C) bool { return true })
 	}
 }

@@ -42,7 +42,7 @@ func TestCrowd(t *testing.T) {
 }
 
 func TestCrowdWatch(t *testing.T) {
-	gone := make(chan string, 2)
+	gone := make(chan string, 3)
 	crowd := guard.NewCrowd(0, func(c string) { gone <- c })
 	crowd.Enter("late")
 	crowd.Enter("in time")
@@ -53,6 +53,10 @@ func TestCrowdWatch(t *testing.T) {
 	end()
 	if last := <-gone; last != "in time" {
 		t.Errorf("%q was ended at the end", last)
+	}
+	crowd.Add("too late") // taken by a library before the end, brought after it
+	if crowd.Has("too late") || <-gone != "too late" {
+		t.Error("what came after the end is kept, and nobody looks after it")
 	}
 }
 

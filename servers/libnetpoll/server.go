@@ -22,13 +22,13 @@ type server struct {
 // onPrepare is called for a new connection, before it is watched for input.
 func (s *server) onPrepare(c netpoll.Connection) context.Context {
 	k := &conn{Context: context.Background(), Connection: c, server: s, session: s.cfg.Protocol.New()}
-	s.crowd.Add(k)
 	// It is called when the last handler has returned. Adding it cannot fail.
 	_ = c.AddCloseCallback(func(netpoll.Connection) error {
 		proto.Release(k.session)
 		s.crowd.Leave(k)
 		return nil
 	})
+	s.crowd.Add(k) // may close it: netpoll looks whether that happened
 	return k
 }
 
