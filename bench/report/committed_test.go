@@ -34,6 +34,7 @@ func TestCommittedReportIsCurrent(t *testing.T) {
 	opt := Options{
 		ChartDir: filepath.Join(results, "charts"), ReportPath: path,
 		FamilyDir: filepath.Join(results, familyProfile), HandlersDir: filepath.Join(results, handlersProfile),
+		QuadrantsDir: filepath.Join(results, quadrantsProfile),
 	}.withDefaults()
 	again, err := newView(run, opt).compose(opt, path, template, sections())
 	if err != nil {

@@ -37,6 +37,7 @@ func (a *app) reportCommand() *cobra.Command {
 	f.StringVar(&opt.ReadmePath, "readme", "", "`file` whose part \"readme\" is rewritten, too")
 	f.StringVar(&opt.FamilyDir, "family", filepath.Join("results", "family"), "`run` of profile family, for its section")
 	f.StringVar(&opt.HandlersDir, "handlers", filepath.Join("results", "handlers"), "`run` of profile handlers")
+	f.StringVar(&opt.QuadrantsDir, "quadrants", filepath.Join("results", "quadrants"), "`run` of profile quadrants")
 	f.StringVar(&html, "html", "", "write only the page, into this `file`")
 	f.StringVar(&opt.Baseline, "baseline", "", "`model` that ratios refer to (default goroutine)")
 	return cmd
