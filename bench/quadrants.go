@@ -9,14 +9,6 @@ const (
 	FewFew   = "q-cc" // constant connections, constant requests: a tool inside a company
 )
 
-// Massive is from how many connections, and how many requests a second, a load counts as massive:
-// the number that gave C10K its name is beyond the first on any scale, and no machine that this
-// suite runs on serves the second without being busy with it.
-const (
-	MassiveConns = 5000
-	MassiveRate  = 20e3
-)
-
 // quadrantGroups measure every model in each quadrant, at one representative load. A massive rate
 // is as much as the server gives; a constant one is offered, whether or not it is served, and is
 // just large enough that a block has a 99th percentile.

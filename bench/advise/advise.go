@@ -77,7 +77,8 @@ func Ask(q Question, runs []*record.Run) (Advice, error) {
 		return Advice{}, err
 	}
 	a := Advice{Quadrant: quadrantOf(q)}
-	conditions := conditions(runs, q.Proto)
+	from := sources(runs)
+	conditions := conditions(from, q.Proto)
 	if len(conditions) == 0 {
 		return a, nil
 	}
@@ -85,10 +86,16 @@ func Ask(q Question, runs []*record.Run) (Advice, error) {
 	a.At, a.Far = &at, at.Distance > tooFar
 	for _, g := range at.groups {
 		if iv := g.Median(a.Quadrant.Metric); iv.OK() {
-			a.Rows = append(a.Rows, row(q, g, iv, at, runs))
-			if _, measured := whileBlocked(g.Cell.Model, runs); q.HandlerBlocks && !measured {
-				a.Unheard = append(a.Unheard, g.Cell.Model)
+			blocked := ""
+			if q.HandlerBlocks {
+				var measured bool
+				if blocked, measured = whileBlocked(g.Cell.Model, from); !measured {
+					a.Unheard = append(a.Unheard, g.Cell.Model)
+				}
 			}
+			r := row(q, g, iv, at)
+			r.Vetoes = vetoes(q, r.Model, from, blocked)
+			a.Rows = append(a.Rows, r)
 		}
 	}
 	a.rank()
@@ -96,11 +103,10 @@ func Ask(q Question, runs []*record.Run) (Advice, error) {
 	return a, nil
 }
 
-func row(q Question, g *cells.Group, figure stats.Interval, at Condition, runs []*record.Run) Row {
+func row(q Question, g *cells.Group, figure stats.Interval, at Condition) Row {
 	r := Row{Model: g.Cell.Model, Figure: figure, P99: g.Median(cells.Response(0.99))}
 	r.TooSlow = q.P99 > 0 && (!r.P99.OK() || r.P99.Value > q.P99)
-	r.Vetoes = vetoes(q, g.Cell.Model, runs)
-	r.Sources = []string{source(at.Run.Dir, g)}
+	r.Sources = []string{cite(at.Run, g)}
 	return r
 }
 

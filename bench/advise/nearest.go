@@ -11,11 +11,12 @@ import (
 	"iomodels/bench/stats/cells"
 )
 
-// MassiveConns and MassiveRate part the quadrants: from as many connections, and as many requests
-// per second, a load counts as massive.
+// massiveConns and massiveRate part the quadrants: from as many connections, and as many requests
+// per second, a load counts as massive. The number that gave C10K its name is beyond the first on
+// any scale, and no machine that this suite runs on serves the second without being busy with it.
 const (
-	MassiveConns = 5000
-	MassiveRate  = 20e3
+	massiveConns = 5000
+	massiveRate  = 20e3
 )
 
 // tooFar is the distance from which figures say little about the load in question: a factor of
@@ -31,7 +32,7 @@ type Quadrant struct {
 }
 
 func quadrantOf(q Question) Quadrant {
-	many, busy := q.Conns >= MassiveConns, q.Rate == 0 || q.Rate >= MassiveRate
+	many, busy := q.Conns >= massiveConns, q.Rate == 0 || q.Rate >= massiveRate
 	for _, quadrant := range Quadrants() {
 		if quadrant.Name == name(many, busy) {
 			return quadrant
@@ -85,7 +86,7 @@ type Condition struct {
 // Name says which load it is.
 func (c Condition) Name() string { return cells.Place(c.Cell) }
 
-// comparable lists the workloads whose cells are a plain load of requests.
+// comparableLoads lists the workloads whose cells are a plain load of requests.
 func comparableLoads() []string {
 	return []string{
 		cells.Closed, cells.Open, cells.Mixed, cells.Idlers,
@@ -93,20 +94,34 @@ func comparableLoads() []string {
 	}
 }
 
-// conditions lists every load of the protocol that a run measured.
-func conditions(runs []*record.Run, proto string) []Condition {
-	var out []Condition
+// source is a run, arranged for reading.
+type source struct {
+	run *record.Run
+	set *cells.Set
+}
+
+// sources arranges runs, each once for all models and questions about it.
+func sources(runs []*record.Run) []source {
+	var out []source
 	for _, run := range runs {
-		set := cells.New(run.Env, run.Records, "")
-		for _, g := range set.Groups(func(c record.Cell) bool {
+		out = append(out, source{run, cells.New(run.Env, run.Records, "")})
+	}
+	return out
+}
+
+// conditions lists every load of the protocol that a run measured.
+func conditions(sources []source, proto string) []Condition {
+	var out []Condition
+	for _, from := range sources {
+		for _, g := range from.set.Groups(func(c record.Cell) bool {
 			return c.Proto == proto && slices.Contains(comparableLoads(), c.Workload)
 		}) {
 			cell := g.Cell
 			cell.Model, cell.Offload, cell.Arm = "", 0, ""
-			i := slices.IndexFunc(out, func(c Condition) bool { return c.Run == run && c.Cell == cell })
+			i := slices.IndexFunc(out, func(c Condition) bool { return c.Run == from.run && c.Cell == cell })
 			if i < 0 {
 				i = len(out)
-				out = append(out, Condition{Run: run, Cell: cell})
+				out = append(out, Condition{Run: from.run, Cell: cell})
 			}
 			if g.Cell.Arm == "" && len(g.OK) > 0 {
 				out[i].groups = append(out[i].groups, g)
@@ -156,11 +171,11 @@ func distance(q Question, c Condition) float64 {
 // tens is how many factors of ten lie between a and b.
 func tens(a, b float64) float64 { return math.Abs(math.Log10(a / b)) }
 
-// source cites the records of a group: the run's folder and their numbers in it.
-func source(dir string, g *cells.Group) string {
+// cite names the records of a group: the run's folder and their numbers in it.
+func cite(run *record.Run, g *cells.Group) string {
 	var numbers []string
 	for _, r := range g.OK {
 		numbers = append(numbers, fmt.Sprint(r.Seq))
 	}
-	return filepath.Base(dir) + "#" + strings.Join(numbers, ",")
+	return filepath.Base(run.Dir) + "#" + strings.Join(numbers, ",")
 }

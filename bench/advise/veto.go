@@ -6,31 +6,30 @@ import (
 	"strings"
 	"time"
 
-	"iomodels/bench/record"
 	"iomodels/bench/stats/cells"
 )
 
-// vetoes says why a model is not for the program of the question, each with its source.
-func vetoes(q Question, model string, runs []*record.Run) []string {
+// vetoes says why a model is not for the program of the question, each with its source. blocked is
+// what whileBlocked found, "" if handlers of the program do not block.
+func vetoes(q Question, model string, sources []source, blocked string) []string {
 	var out []string
-	if text, _ := whileBlocked(model, runs); q.HandlerBlocks && text != "" {
-		out = append(out, text)
+	if blocked != "" {
+		out = append(out, blocked)
 	}
 	if q.NetConn && !hasNetConn(cells.ModelOf(model)) {
 		out = append(out, "its handlers get bytes, not a net.Conn")
 	}
 	if q.SlowPeers {
-		out = append(out, againstSlowPeers(cells.ModelOf(model), runs)...)
+		out = append(out, againstSlowPeers(cells.ModelOf(model), sources)...)
 	}
 	return out
 }
 
 // whileBlocked looks up whether a quick request waits for a handler that blocks elsewhere, "" if
 // it does not; and whether that was measured at all.
-func whileBlocked(model string, runs []*record.Run) (text string, measured bool) {
-	for _, run := range runs {
-		set := cells.New(run.Env, run.Records, "")
-		for _, g := range set.Workload(cells.Stall) {
+func whileBlocked(model string, sources []source) (text string, measured bool) {
+	for _, from := range sources {
+		for _, g := range from.set.Workload(cells.Stall) {
 			if g.Cell.Model != model || len(g.OK) == 0 {
 				continue
 			}
@@ -40,13 +39,13 @@ func whileBlocked(model string, runs []*record.Run) (text string, measured bool)
 				return "", true
 			}
 			return fmt.Sprintf("while a handler blocks for %s, all others wait: %s (%s); run its handlers "+
-				"with --offload", blocks.Round(time.Millisecond), cells.Seconds.Format(typical.Value), source(run.Dir, g)), true
+				"with --offload", blocks.Round(time.Millisecond), cells.Seconds.Format(typical.Value), cite(from.run, g)), true
 		}
 	}
 	return "", false
 }
 
-// netConnModels are those whose handlers hold a net.Conn, or whose library wraps one and gives it
+// hasNetConn reports whether a model is one of those whose handlers hold a net.Conn, or whose library wraps one and gives it
 // out (fasthttp by Hijack, net/http by http.Hijacker).
 func hasNetConn(model string) bool {
 	base, _, _ := strings.Cut(model, "-tuned")
@@ -54,10 +53,10 @@ func hasNetConn(model string) bool {
 }
 
 // againstSlowPeers returns what the model declares about peers that are slow or do not read.
-func againstSlowPeers(model string, runs []*record.Run) []string {
+func againstSlowPeers(model string, sources []source) []string {
 	var out []string
-	for _, run := range runs {
-		for _, m := range run.Env.Models {
+	for _, from := range sources {
+		for _, m := range from.run.Env.Models {
 			if m.Name != model {
 				continue
 			}
