@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"iomodels/bench/browsertest"
 	"iomodels/bench/synth"
 )
 
@@ -42,32 +42,6 @@ type tab struct {
 	mu       sync.Mutex
 	requests []string // beside that for the page itself
 	errors   []string // of the console
-}
-
-// browser starts a headless Chromium, or skips the test where there is none.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	found := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "headless-shell", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			found = path
-			break
-		}
-	}
-	if found == "" {
-		t.Skip("SKIPPED: no Chromium found; pages are not opened in a browser. Remedy: apt-get install chromium")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found))
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", found, err)
-	}
-	return ctx
 }
 
 // open writes a page to the disk and opens it from there.
@@ -218,7 +192,7 @@ func (b *tab) shoot(name string) {
 }
 
 func TestPagesInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx := browsertest.Start(t, 3*time.Minute)
 	t.Run("report", func(t *testing.T) {
 		models := []string{"goroutine", "thread", "gnet", "nethttp"}
 		run := synth.Run(synth.Options{Seed: 1, Blocks: 3, Models: models, Mishaps: true})

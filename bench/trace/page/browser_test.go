@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"iomodels/bench/browsertest"
 	"iomodels/bench/trace/lanes"
 )
 
@@ -40,16 +40,7 @@ type browser struct {
 // open builds the page and starts a browser, or skips where there is none.
 func open(t *testing.T) *browser {
 	t.Helper()
-	program := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome", "headless-shell"} {
-		if path, err := exec.LookPath(name); err == nil {
-			program = path
-			break
-		}
-	}
-	if program == "" {
-		t.Skip("no Chromium on this machine: the page is not looked at by a browser")
-	}
+	ctx := browsertest.Start(t, 2*time.Minute)
 	file := filepath.Join(t.TempDir(), "index.html")
 	few := slices.DeleteFunc(committed(t), func(s lanes.Source) bool { // a browser takes its time for all
 		return !slices.Contains(lanes.Compared(), s.Trace.Header.Model)
@@ -57,15 +48,7 @@ func open(t *testing.T) *browser {
 	if err := Write(file, few, root); err != nil {
 		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
 	b := &browser{T: t, ctx: ctx, url: "file://" + file}
-	b.do() // starts it
 	if err := chromedp.Listen(ctx, b.note); err != nil {
 		t.Fatal(err)
 	}
