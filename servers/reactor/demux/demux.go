@@ -107,6 +107,7 @@ type Demux struct {
 
 	source Source
 	table  table.Table[registration] // by descriptor
+	bell   int                       // eventfd: its readiness ends a wait. In one cache line with the table
 	batch  [batchMax]Event
 	fresh  bool // the last Dispatch brought events: more are likely soon
 
@@ -114,7 +115,6 @@ type Demux struct {
 	clock   time.Duration // since start, as of the last look
 	excused time.Duration // how much of it handlers have held up the loop
 
-	bell   int         // eventfd: its readiness ends a wait
 	rung   atomic.Bool // the bell has been rung and not yet been heard
 	heard  [8]byte     // what reading the bell returns
 	mu     sync.Mutex  // keeps Close from closing the bell under a ringing Wake

@@ -80,6 +80,15 @@ func (s *Stream) Idle() bool {
 	return s.debt == nil && s.drops == 0 && s.session.Phase() == proto.Idle
 }
 
+// Rests is Idle, and if so makes the next Progress begin here.
+func (s *Stream) Rests() bool {
+	if !s.Idle() {
+		return false
+	}
+	s.moved, s.answered = false, false
+	return true
+}
+
 // Progress says what the peer is waited for to do, and whether since the last time bytes have moved
 // and something was answered. Who lingers makes none.
 func (s *Stream) Progress() (w deadline.Wait, moved, answered bool) {
