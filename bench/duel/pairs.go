@@ -55,7 +55,7 @@ func libraries() []Pair {
 func features() []Pair {
 	var pairs []Pair
 	for _, name := range []string{
-		"multishot", "provided-buffers", "incremental", "quiet-sends", "batching", "deferral",
+		"multishot", "provided-buffers", "incremental", "quiet-sends", "batching", "deferral", "gathering",
 	} {
 		pairs = append(pairs, Pair{"proactor", "proactor" + without + name, small(256), ByNorm, 0, 0})
 	}

@@ -39,6 +39,7 @@ type Proactor struct {
 
 	left   uint32 // completions of this turn that are still to be taken
 	fresh  bool   // the last Complete found something: more is likely soon
+	crowd  bool   // and more than one thing
 	closed bool   // no handler runs any more
 
 	bell    bell.Bell
@@ -134,9 +135,10 @@ func (p *Proactor) Complete(wait time.Duration) error {
 		return p.ring.Err()
 	}
 	p.opt.Watch.Busy()
+	p.gather()
 	p.settle()
 	p.left = p.ring.Filled()
-	p.fresh = p.left > 0
+	p.fresh, p.crowd = p.left > 0, p.left > 1
 	for p.left > 0 {
 		p.left--
 		p.completed(p.ring.Take())

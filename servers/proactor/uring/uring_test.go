@@ -73,6 +73,7 @@ func TestModelWithoutIncremental(t *testing.T)     { without(t, "incremental") }
 func TestModelWithoutQuietSends(t *testing.T)      { without(t, "quiet-sends") }
 func TestModelWithoutBatching(t *testing.T)        { without(t, "batching") }
 func TestModelWithoutDeferral(t *testing.T)        { without(t, "deferral") }
+func TestModelWithoutGathering(t *testing.T)       { without(t, "gathering") }
 
 func without(t *testing.T, name string) {
 	m := Model()
@@ -117,6 +118,49 @@ func until(t *testing.T, p *Proactor, what string, cond func() bool) {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
+	}
+}
+
+// What is there when a turn begins is there for its handlers, however little the kernel brings at a
+// time: no handler has to wait for what another one, of the same moment, submits.
+func TestGathersWhatIsThere(t *testing.T) {
+	const many = 5 * portion
+	turns := func(opt Options) (turns int) {
+		p, fd, peer := open(t, opt)
+		defer p.Close()
+		fds, peers, got := []int{fd}, []int{peer}, 0
+		for len(fds) < many {
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { unix.Close(pair[0]); unix.Close(pair[1]) })
+			fds, peers = append(fds, pair[0]), append(peers, pair[1])
+		}
+		ops := make([]proactor.Op, many)
+		for i := range ops {
+			ops[i] = proactor.Op{FD: int32(fds[i]), Done: func(*proactor.Op, int, error) { got++ }}
+			p.Submit(&ops[i], proactor.Receive)
+		}
+		say := func(n int) {
+			for _, peer := range peers[:n] {
+				if _, err := unix.Write(peer, []byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		say(2)
+		until(t, p, "the first two", func() bool { return got == 2 })
+		p.crowd = true // they may have come one by one
+		say(many)
+		until(t, p, "all", func() bool { turns++; return got >= 2+many })
+		return turns - 1
+	}
+	if n := turns(Options{}); n != 1 {
+		t.Errorf("%d turns for what was there at once; want 1", n)
+	}
+	if n := turns(Options{Without: feature.Gathering}); n < 2 {
+		t.Logf("%d turn without gathering: this kernel brings everything at once", n)
 	}
 }
 

@@ -30,10 +30,15 @@ const (
 	Batching
 	// Deferral: the kernel does its half of the work when we call it. Without, it interrupts us.
 	Deferral
+	// Gathering: while handlers wait, the kernel is asked for the rest of what is there. Without,
+	// they run for the few completions that a deferring kernel brings at a time.
+	Gathering
 )
 
 // names by bit.
-var names = [...]string{"multishot", "provided-buffers", "incremental", "quiet-sends", "batching", "deferral"}
+var names = [...]string{
+	"multishot", "provided-buffers", "incremental", "quiet-sends", "batching", "deferral", "gathering",
+}
 
 // Names returns the names that Parse knows.
 func Names() []string { return names[:] }

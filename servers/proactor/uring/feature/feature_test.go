@@ -7,7 +7,7 @@ import (
 
 func TestParse(t *testing.T) {
 	all, err := Parse(Names())
-	if want := Multishot | ProvidedBuffers | Incremental | QuietSends | Batching | Deferral; err != nil || all != want {
+	if want := Multishot | ProvidedBuffers | Incremental | QuietSends | Batching | Deferral | Gathering; err != nil || all != want {
 		t.Errorf("all names: %b, %v; want %b", all, err, want)
 	}
 	two, err := Parse([]string{"deferral", "multishot"})
