@@ -46,35 +46,6 @@ func (p *Proactor) unheard() *abi.SQE {
 	return e
 }
 
-// portion is how many completions a deferring kernel brings at a call, if it was not asked for
-// more: IO_LOCAL_TW_DEFAULT_MAX in io_uring/io_uring.h, since Linux 6.13.
-const portion = 20
-
-// gatherMax bounds the bytes received for one turn, about: they fit the first-level cache.
-const gatherMax = 16 << 10
-
-// gather has the kernel bring the rest of what is there before any handler runs. At a time it brings
-// a portion, and after a sleep just the one that was waited for. Handled in such helpings, the first
-// replies wake peers who find nothing else to do, and neither side gets into its stride. A single
-// connection is spared the call.
-//
-// Measured at 256 connections: 16 requests a sleep and not 11, and a norm of 0.977 (0.972 to 0.983).
-func (p *Proactor) gather() {
-	if !p.crowd || p.opt.Without.Has(feature.Gathering) {
-		return
-	}
-	for had := uint32(0); ; {
-		n := p.ring.Filled()
-		if n == had || n != 1 && n-had < portion { // that was all
-			return
-		}
-		if had = n; int(n)*int(p.ring.Peek(n-1).Res) > gatherMax { // if all are as large
-			return
-		}
-		p.ring.Enter(0, 0, true)
-	}
-}
-
 // settle completes the quiet sends that the kernel has seen: those that failed, as the
 // completions that are there tell, then the others. It comes before everything else of a
 // batch: the peer's next request may be in the same one, and comes after the reply.

@@ -37,10 +37,9 @@ type Proactor struct {
 	pending pending.Table // what the kernel has,
 	quiet   pending.Quiet // and of what it will not tell
 
-	left   uint32 // completions of this turn that are still to be taken
-	fresh  bool   // the last Complete found something: more is likely soon
-	crowd  bool   // and more than one thing
-	closed bool   // no handler runs any more
+	left         uint32 // completions of this turn that are still to be taken
+	closed       bool   // no handler runs any more
+	fresh, crowd bool   // the last Complete found something, or more than one: more is likely soon
 
 	bell    bell.Bell
 	hearing proactor.Op // the pending read of the bell
@@ -135,7 +134,9 @@ func (p *Proactor) Complete(wait time.Duration) error {
 		return p.ring.Err()
 	}
 	p.opt.Watch.Busy()
-	p.gather()
+	if p.crowd && !p.opt.Without.Has(feature.Gathering) {
+		p.ring.Gather()
+	}
 	p.settle()
 	p.left = p.ring.Filled()
 	p.fresh, p.crowd = p.left > 0, p.left > 1

@@ -124,7 +124,7 @@ func until(t *testing.T, p *Proactor, what string, cond func() bool) {
 // What is there when a turn begins is there for its handlers, however little the kernel brings at a
 // time: no handler has to wait for what another one, of the same moment, submits.
 func TestGathersWhatIsThere(t *testing.T) {
-	const many = 5 * portion
+	const many = 100
 	turns := func(opt Options) (turns int) {
 		p, fd, peer := open(t, opt)
 		defer p.Close()

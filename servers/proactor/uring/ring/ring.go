@@ -150,6 +150,33 @@ func (r *Ring) Enter(n uint32, wait time.Duration, raw bool) {
 	}
 }
 
+// portion is how many completions a deferring kernel brings at a call, if it was not asked for
+// more: IO_LOCAL_TW_DEFAULT_MAX in io_uring/io_uring.h, since Linux 6.13.
+const portion = 20
+
+// gatherMax bounds the bytes received for one turn, about: they fit the first-level cache.
+const gatherMax = 16 << 10
+
+// Gather has the kernel bring the rest of what is there, after an Enter that brought something. At a
+// time it brings a portion, and after a sleep just the one completion that was waited for. Handled in
+// such helpings, the first replies wake peers who find nothing else to do, and neither side gets into
+// its stride. Who has a single connection should spare the call.
+//
+// Measured in the proactor at 256 connections: 16 requests a sleep and not 11, and a norm of 0.977
+// (0.972 to 0.983).
+func (r *Ring) Gather() {
+	for had := uint32(0); ; {
+		n := r.Filled()
+		if n == had || n != 1 && n-had < portion { // that was all
+			return
+		}
+		if had = n; int(n)*int(r.Peek(n-1).Res) > gatherMax { // if all are as large
+			return
+		}
+		r.Enter(0, 0, true)
+	}
+}
+
 // Err says why the ring is broken; nil: it is not.
 func (r *Ring) Err() error { return r.err }
 
