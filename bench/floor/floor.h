@@ -52,14 +52,19 @@ static void pregrow(int fd) {
 		close(high);
 }
 
+static void usage(FILE *to, int code) {
+	fprintf(to, "usage: floor --addr HOST:PORT --proto echo (the floor speaks nothing else)\n");
+	exit(code);
+}
+
 static int listen_on(int argc, char **argv, int flags) {
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		usage(stdout, 0);
 	char host[64];
 	snprintf(host, sizeof host, "%s", flag(argc, argv, "--addr", "127.0.0.1:0"));
 	char *colon = strrchr(host, ':');
-	if (!colon || strcmp(flag(argc, argv, "--proto", "echo"), "echo") != 0) {
-		fprintf(stderr, "usage: floor --addr HOST:PORT --proto echo (the floor speaks nothing else)\n");
-		exit(2);
-	}
+	if (!colon || strcmp(flag(argc, argv, "--proto", "echo"), "echo") != 0)
+		usage(stderr, 2);
 	*colon = 0;
 	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(atoi(colon + 1))};
 	if (inet_pton(AF_INET, host, &sa.sin_addr) != 1) {
