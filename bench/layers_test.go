@@ -33,7 +33,8 @@ const (
 var mayImport = map[string][]string{
 	"servers":             {"servers/proto"},
 	"servers/proto":       {},
-	"servers/sock":        {},
+	"servers/rawcall":     {},
+	"servers/sock":        {"servers/rawcall"},
 	"servers/probe":       {},
 	"servers/deadline":    {"servers", "servers/proto"},
 	"servers/offload":     {"servers/proto", "servers/probe"},
@@ -71,7 +72,7 @@ var mayImport = map[string][]string{
 
 var modelParts = []string{
 	"servers", "servers/proto", "servers/sock", "servers/offload", "servers/deadline", "servers/blocking",
-	"servers/guard", "servers/loops", "servers/watchdog", "servers/probe",
+	"servers/guard", "servers/loops", "servers/watchdog", "servers/probe", "servers/rawcall",
 }
 
 // exact lists the parts whose permission above means that very package and not its folder:

@@ -42,6 +42,5 @@
 //   - A loop that waits keeps its processor for a moment (demux.RawWaitMax) before it tells the
 //     Go scheduler. What that is good for, and what it costs, stands at Demux.RawWait.
 //
-// Read next: conn.go and stream.go from HEART to HEART END, then loop.go; package demux for the
-// demultiplexer, package loops for the house around it.
+// Read next: conn.go and stream.go from HEART to HEART END, loop.go; then packages demux and loops.
 package reactor

@@ -23,7 +23,7 @@ type loop struct {
 	demux     *demux.Demux
 	deadlines *deadline.Table // by slot; slot 0 is the acceptor's
 	edge      bool
-	patient   bool // peers may be idle for ever
+	patient   bool // peers may be idle for ever, as they may unless the server stops
 	closing   bool // the server stops
 	listener  int  // closed when closing
 	house     *loops.House
@@ -156,7 +156,7 @@ func (l *loop) collect() {
 // gets one more turn: what it asked may be in its socket, unread. Then the idle ones close.
 func (l *loop) windDown() bool {
 	if !l.closing {
-		l.closing = true
+		l.closing, l.patient = true, false
 		l.demux.Forget(l.listener)
 		unix.Close(l.listener)
 		l.deadlines.Set(0, deadline.After(l.tick(), l.house.Grace))

@@ -18,6 +18,7 @@ import (
 // Model is what netserve says of a model.
 type Model struct {
 	Name        string   `json:"name"`
+	Wait        string   `json:"wait"` // as servers.Model has it
 	Protocols   []string `json:"protocols"`
 	Available   bool     `json:"available"`
 	Reason      string   `json:"reason"`

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"iomodels/servers/rawcall"
 )
 
 // epoll is the source that scales: the kernel keeps the interests, hangs a callback on each
@@ -34,7 +36,7 @@ func (e *epoll) Forget(int) {}
 func (e *epoll) Fetch(batch []Event, ms int, raw bool) (n int, errno unix.Errno) {
 	var r uintptr
 	if raw {
-		r, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.fd),
+		r, _, errno = rawcall.Syscall(unix.SYS_EPOLL_PWAIT, uintptr(e.fd),
 			uintptr(unsafe.Pointer(&batch[0])), uintptr(len(batch)), uintptr(ms), 0, 0)
 	} else {
 		r, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(e.fd),

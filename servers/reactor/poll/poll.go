@@ -49,6 +49,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers"
+	"iomodels/servers/rawcall"
 	"iomodels/servers/reactor"
 	"iomodels/servers/reactor/demux"
 	"iomodels/servers/reactor/scan"
@@ -80,7 +81,7 @@ func (s *source) Fetch(batch []demux.Event, ms int, raw bool) (n int, errno unix
 	}
 	var ready uintptr
 	if raw {
-		ready, _, errno = syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.Polls[0])),
+		ready, _, errno = rawcall.Syscall(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.Polls[0])),
 			uintptr(len(s.Polls)), uintptr(unsafe.Pointer(limit)), 0, 0, 0)
 	} else {
 		ready, _, errno = syscall.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&s.Polls[0])),

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/proactor/uring/abi"
+	"iomodels/servers/rawcall"
 )
 
 // Ring is the pair of queues. The thread that opened it owns it.
@@ -134,11 +135,11 @@ func (r *Ring) Enter(n uint32, wait time.Duration, raw bool) {
 		r.ts = abi.Timespec{Sec: int64(wait / time.Second), Nsec: int64(wait % time.Second)}
 		r.arg.Timeout = uint64(uintptr(unsafe.Pointer(&r.ts)))
 	}
-	var errno unix.Errno // package syscall, because x/sys/unix only jumps there, by a detour
+	var errno unix.Errno
 	fd, submit, flags := uintptr(r.fd), uintptr(r.tail-r.Submitted()), r.Features.Enter()
 	arg, size := uintptr(unsafe.Pointer(&r.arg)), unsafe.Sizeof(r.arg)
 	if raw || wait == 0 {
-		_, _, errno = syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, fd, submit, uintptr(n), flags, arg, size)
+		_, _, errno = rawcall.Syscall(unix.SYS_IO_URING_ENTER, fd, submit, uintptr(n), flags, arg, size)
 	} else {
 		_, _, errno = syscall.Syscall6(unix.SYS_IO_URING_ENTER, fd, submit, uintptr(n), flags, arg, size)
 	}

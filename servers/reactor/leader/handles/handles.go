@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"iomodels/servers/probe"
+	"iomodels/servers/rawcall"
 	"iomodels/servers/reactor/demux"
 	"iomodels/servers/reactor/table"
 )
@@ -145,7 +146,7 @@ func (s *Set) Close() error {
 // control may not wait, so the scheduler need not hear of it; and so the event stays on the stack.
 func (s *Set) control(op, fd int, interest demux.Readiness, generation int32) error {
 	ev := unix.EpollEvent{Events: uint32(interest), Fd: int32(fd), Pad: generation}
-	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd),
+	_, _, errno := rawcall.Syscall(unix.SYS_EPOLL_CTL, uintptr(s.epoll), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(&ev)), 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)
