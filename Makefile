@@ -33,6 +33,7 @@ test: build ## every test, with the race detector where a C compiler is found; t
 	@test -n "$(RACE)" || echo "SKIPPED: the race detector (no C compiler found: install gcc or clang); tests run without it"
 	$(GO) vet ./...
 	$(GO) test $(RACE) -p 4 -timeout 7m ./...
+	$(GO) test -tags indirect ./servers/rawcall ./servers/sock ./servers/reactor/demux
 	FUZZTIME=10s scripts/fuzz-smoke.sh
 
 .PHONY: race

@@ -120,11 +120,15 @@ func (c *client) receive(fd int) error {
 	return nil
 }
 
-// lockstep sends n requests one by one, each after a pause and once the server has gone to
-// sleep: then it does for each exactly what one request takes. pid 0 is not waited for.
-func (c *client) lockstep(pid, n int, pause time.Duration) error {
+// lockstep sends n requests one by one, each a beat after the last and once the server has gone to
+// sleep: then it does for each exactly what one request takes. A beat, because what a server does as
+// time goes by must be the same share of a request on a fast machine and on a slow one. pid 0 is not
+// waited for.
+func (c *client) lockstep(pid, n int, beat time.Duration) error {
+	next := time.Now()
 	for range n {
-		time.Sleep(pause)
+		time.Sleep(time.Until(next)) // none, if it is late: then the next one is
+		next = time.Now().Add(beat)
 		if err := asleep(pid); err != nil {
 			return err
 		}

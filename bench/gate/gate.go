@@ -31,8 +31,9 @@
 //
 // Base is a commit, built from its source, as head is. Models whose code and data are equal byte
 // for byte are not run: an edited comment cannot cost anything. A rise beyond the limit counts
-// only if fresh processes show it again. Where repetitions of one build differ by more than the
-// limit, nothing is decided: that is neither a pass nor a failure, and has an exit code of its own.
+// only if fresh processes show it again. What disturbs a count only ever adds to it, so the least of
+// some repetitions is compared, if another one confirms it; where none does to within the limit, even
+// after more of them, nothing is decided: that is neither a pass nor a failure, and has an exit code of its own.
 package gate
 
 import (
@@ -82,7 +83,7 @@ type Row struct {
 	Model  string  `json:"model"`
 	Proto  string  `json:"proto,omitempty"` // of a time
 	Metric string  `json:"metric"`
-	Base   float64 `json:"base"` // medians of the repetitions
+	Base   float64 `json:"base"` // what its repetitions come to
 	Head   float64 `json:"head"`
 	Limit  float64 `json:"limit"` // what head may be above base
 	State  State   `json:"state"`
@@ -114,22 +115,21 @@ func Judge(model string, base, head Counts) []Row {
 			rows = append(rows, row)
 			continue
 		}
-		row.Base, row.Head = middle(b), middle(h)
+		var doubt [2]float64
+		row.Base, doubt[0] = settle(metric, b)
+		row.Head, doubt[1] = settle(metric, h)
 		row.Limit = Limit(metric, row.Base)
-		row.State, row.Why = judge(row, b, h)
+		row.State, row.Why = judge(row, doubt)
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-func judge(row Row, base, head []float64) (State, string) {
-	for _, side := range []struct {
-		name   string
-		values []float64
-	}{{"base", base}, {"head", head}} {
-		if spread := slices.Max(side.values) - slices.Min(side.values); spread > row.Limit {
+func judge(row Row, doubt [2]float64) (State, string) {
+	for side, name := range []string{"base", "head"} {
+		if doubt[side] > row.Limit {
 			return Unsteady, fmt.Sprintf("repetitions of %s differ by %.3g, more than the limit %.3g",
-				side.name, spread, row.Limit)
+				name, doubt[side], row.Limit)
 		}
 	}
 	const rounding = 1e-9
@@ -191,9 +191,4 @@ func Decide(rows []Row) Verdict {
 // NeedsConfirming reports whether a second round could change what is said.
 func NeedsConfirming(rows []Row) bool {
 	return slices.ContainsFunc(rows, func(r Row) bool { return r.State != Same && r.State != Missing })
-}
-
-func middle(xs []float64) float64 {
-	s := slices.Sorted(slices.Values(xs))
-	return s[(len(s)-1)/2]/2 + s[len(s)/2]/2
 }

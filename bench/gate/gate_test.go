@@ -61,7 +61,7 @@ func echo(conn net.Conn, fault string) {
 		}
 		switch fault {
 		case "syscall":
-			unix.Getpid()
+			unix.Getppid()
 		case "alloc":
 			buf = append(bytes.Clone(buf[:n]), make([]byte, 1024)...)[:1024:1024]
 		}
@@ -134,8 +134,11 @@ func TestJudge(t *testing.T) {
 		{"within the limit", counts(2, 2, 2), counts(2.02, 2.02, 2.02), gate.Same},
 		{"one more in fifty", counts(2, 2, 2), counts(2.021, 2.021, 2.021), gate.Worse},
 		{"one less", counts(3, 3, 3), counts(2, 2, 2), gate.Better},
-		{"base wavers", counts(2, 2, 2.1), counts(3, 3, 3), gate.Unsteady},
-		{"head wavers", counts(2, 2, 2), counts(3, 3, 2.9), gate.Unsteady},
+		{"one repetition of each disturbed", counts(2, 2.1, 2), counts(2.4, 2.01, 2), gate.Same},
+		{"worse in spite of that", counts(2, 2.1, 2), counts(2.4, 2.05, 2.06), gate.Worse},
+		{"base wavers", counts(2, 2.05, 2.1), counts(3, 3, 3), gate.Unsteady},
+		{"head wavers", counts(2, 2, 2), counts(3, 3.1, 2.9), gate.Unsteady},
+		{"a single one", counts(2), counts(2), gate.Same},
 		{"not counted", counts(), counts(2, 2, 2), gate.Missing},
 	} {
 		rows := gate.Judge("m", tc.base, tc.head)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,8 @@ type Counts struct {
 
 // Effort is the size of the experiments.
 type Effort struct {
-	Repetitions   int
+	Repetitions   int // at least; more as long as they do not confirm each other
+	Most          int // repetitions; 0: no more than Repetitions
 	Steps         int // lockstep requests
 	Rounds        int // bursts
 	AllocRequests int // between two looks at the allocations; twice as many between the next two
@@ -43,21 +45,22 @@ type Effort struct {
 // Usual is large enough that a constant of a few calls is below half of what is tolerated,
 // and small enough for a few seconds on a quiet machine.
 func Usual() Effort {
-	return Effort{Repetitions: 3, Steps: 500, Rounds: 50, AllocRequests: 1000, Few: 300, Many: 1300}
+	return Effort{Repetitions: 3, Most: 8, Steps: 500, Rounds: 50, AllocRequests: 1000, Few: 300, Many: 1300}
 }
 
 const (
-	pause       = 500 * time.Microsecond
-	frozen      = 64 // connections of a burst
+	beat        = time.Millisecond // of lockstep: it leaves a server time to go to sleep
+	frozen      = 64               // connections of a burst
 	messageSize = 64
 )
 
-// Count counts a server, each repetition and each experiment with a fresh process. It takes
-// some seconds. An error means that the server does not work; what merely cannot be counted
-// here is in Missing.
+// Count counts a server, each repetition and each experiment with a fresh process. It takes some
+// seconds. Repetitions that do not confirm each other are followed by more, up to the most: that
+// looks at this build alone, so it cannot favour one. An error means that the server does not
+// work; what merely cannot be counted here is in Missing.
 func Count(ctx context.Context, s Subject) (Counts, error) {
 	c := Counts{Values: map[string][]float64{}, Missing: map[string]string{}}
-	for range s.Effort.Repetitions {
+	for n := 0; n < s.Effort.Repetitions || n < s.Effort.Most && !c.steady(); n++ {
 		for _, e := range []struct {
 			metric string
 			run    func(context.Context, Subject) (map[string]float64, error)
@@ -82,6 +85,31 @@ func Count(ctx context.Context, s Subject) (Counts, error) {
 	return c, nil
 }
 
+// steady reports whether every metric is confirmed.
+func (c Counts) steady() bool {
+	for metric, values := range c.Values {
+		if figure, doubt := settle(metric, values); doubt > Limit(metric, figure) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle makes one figure of the repetitions of a build, and says by how much it is in doubt. What
+// disturbs a count only ever adds to it: a step that took so long that the server went to sleep once
+// more. So the figure is the least, and the next one confirms it. Memory is disturbed either way:
+// there it is the middle, and the doubt is how far they lie apart.
+func settle(metric string, values []float64) (figure, doubt float64) {
+	s := slices.Sorted(slices.Values(values))
+	switch {
+	case metric == Bytes:
+		return s[(len(s)-1)/2]/2 + s[len(s)/2]/2, s[len(s)-1] - s[0]
+	case len(s) == 1:
+		return s[0], 0
+	}
+	return s[0], s[1] - s[0]
+}
+
 // cannotCount says that this machine does not let us count.
 type cannotCount struct{ err error }
 
@@ -89,7 +117,7 @@ func (e *cannotCount) Error() string { return e.err.Error() }
 
 func countLockstep(ctx context.Context, s Subject) (map[string]float64, error) {
 	return counted(ctx, s, Lockstep, 1, s.Effort.Steps, func(c *client, pid, share int) error {
-		return c.lockstep(pid, s.Effort.Steps/share, pause)
+		return c.lockstep(pid, s.Effort.Steps/share, beat)
 	})
 }
 

@@ -72,7 +72,7 @@ func faultNamed(fault string) (func(*session), error) {
 	}
 	switch fault {
 	case Syscall:
-		return func(*session) { unix.Getpid() }, nil
+		return func(*session) { unix.Getppid() }, nil
 	case Alloc:
 		return func(s *session) { s.held = make([]byte, requestAlloc) }, nil
 	case Memory:
