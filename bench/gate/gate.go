@@ -23,7 +23,9 @@
 // By duels: both on one CPU with the generator, in slices A B B A, the cost of each measured
 // against the work of the generator in the same slice. In every block both programs are linked
 // anew with their functions in a random order, because the place of a loop in memory may be
-// worth several per cent, and repeating one layout only measures that luck more precisely.
+// worth several per cent, and repeating one layout only measures that luck more precisely. Every
+// model has two loads: one connection, where nothing hides what a request costs, and a crowd, where
+// a server that takes many requests at a time makes up for a dearer one by larger helpings.
 // What the run could have found is part of the answer; a run that could not have found a rise
 // of 20 % decides nothing.
 //
@@ -81,7 +83,7 @@ const (
 // Row is a metric of a server in both builds: a count in each, or the ratio of times.
 type Row struct {
 	Model  string  `json:"model"`
-	Proto  string  `json:"proto,omitempty"` // of a time
+	Load   string  `json:"load,omitempty"` // of a time
 	Metric string  `json:"metric"`
 	Base   float64 `json:"base"` // what its repetitions come to
 	Head   float64 `json:"head"`

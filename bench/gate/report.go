@@ -110,8 +110,8 @@ func (r Report) reach() (worst float64) {
 
 func (row Row) sentence() string {
 	where := row.Model
-	if row.Proto != "" {
-		where += " (" + row.Proto + ")"
+	if row.Load != "" {
+		where += " (" + row.Load + ")"
 	}
 	return fmt.Sprintf("%s: %s %s", where, row.Metric, row.change())
 }
@@ -151,11 +151,11 @@ func (row Row) cells() []string {
 	if row.Why != "" {
 		verdict += ": " + row.Why
 	}
-	return []string{row.Model, cmp.Or(row.Proto, "–"), row.Metric, row.change(), mayBe, verdict}
+	return []string{row.Model, cmp.Or(row.Load, "–"), row.Metric, row.change(), mayBe, verdict}
 }
 
 func headings() []string {
-	return []string{"model", "protocol", "metric", "head against base", "limit", "verdict"}
+	return []string{"model", "load", "metric", "head against base", "limit", "verdict"}
 }
 
 // Text writes the report for a terminal.

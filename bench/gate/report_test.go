@@ -16,7 +16,7 @@ import (
 
 func timed(state gate.State, ratio float64) gate.Row {
 	return gate.Row{
-		Model: "reactor", Proto: "echo", Metric: gate.Cost, State: state, Detectable: 0.05,
+		Model: "reactor", Load: "echo ×1", Metric: gate.Cost, State: state, Detectable: 0.05,
 		Ratio: stats.Interval{Value: ratio, Lo: ratio - 0.01, Hi: ratio + 0.01, N: 12, Confidence: 0.95},
 	}
 }
@@ -36,7 +36,7 @@ func TestHeadlines(t *testing.T) {
 		{
 			"one worse",
 			gate.Report{Rows: []gate.Row{timed(gate.Worse, 1.2), counted(gate.Same, 172, 172)}},
-			"Regression: reactor (echo): server CPU over generator CPU +20.0 % [+19.0, +21.0] · 1 no change shown · " +
+			"Regression: reactor (echo ×1): server CPU over generator CPU +20.0 % [+19.0, +21.0] · 1 no change shown · " +
 				"a rise of the cost by 5 % would have been found", gate.Fail,
 		},
 		{

@@ -105,7 +105,7 @@ func TestTimes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rows, out, err := tc.field.race(t, sides)
-			if err != nil || len(rows) != 6 || len(out) != 1 || !strings.Contains(out[0], "no such kernel") {
+			if err != nil || len(rows) != 8 || len(out) != 1 || !strings.Contains(out[0], "no such kernel") {
 				t.Fatalf("%d rows, %q, %v", len(rows), out, err)
 			}
 			row := rows[0]
@@ -113,7 +113,7 @@ func TestTimes(t *testing.T) {
 				tc.field.fights["alpha echo"] != tc.fights {
 				t.Errorf("%s, %q, %s, %d fights", row.State, row.Why, gate.Decide(rows), tc.field.fights["alpha echo"])
 			}
-			if tc.verdict == gate.Fail && tc.field.fights["beta http"] != 12 {
+			if tc.verdict == gate.Fail && tc.field.fights["beta http"] != 24 {
 				t.Errorf("what is not suspected was timed again: %v", tc.field.fights)
 			}
 			if report := (gate.Report{Rows: rows}); strings.Contains(report.Markdown(), "NaN") {

@@ -38,7 +38,7 @@ func Tails(ctx context.Context, base, head, load, model string, cpus [2]int, sli
 func tailRow(model, metric string, of [2][]float64) Row {
 	const shows = 0.001 // second
 	row := Row{
-		Model: model, Proto: "echo", Metric: metric, Limit: shows, State: Same,
+		Model: model, Load: "echo ×64", Metric: metric, Limit: shows, State: Same,
 		Base: stats.Median(of[0], stats.Level).Value, Head: stats.Median(of[1], stats.Level).Value,
 	}
 	if row.Head-row.Base > row.Limit {

@@ -37,9 +37,9 @@ type Proactor struct {
 	pending pending.Table // what the kernel has,
 	quiet   pending.Quiet // and of what it will not tell
 
-	left         uint32 // completions of this turn that are still to be taken
-	closed       bool   // no handler runs any more
-	fresh, crowd bool   // the last Complete found something, or more than one: more is likely soon
+	left   uint32 // completions of this turn that are still to be taken
+	found  uint32 // how many there were at its begin: if any, more are likely soon
+	closed bool   // no handler runs any more
 
 	bell    bell.Bell
 	hearing proactor.Op // the pending read of the bell
@@ -117,9 +117,9 @@ func (p *Proactor) CloseFD(fd int) {
 // raw one first; what that is good for, and its bound, stands at proactor.Settings. Nor may a
 // quiet send wait long for its completion.
 func (p *Proactor) Complete(wait time.Duration) error {
-	bound := wait
+	bound, raw := wait, p.found > 0 && p.opt.RawWait > 0
 	switch {
-	case p.fresh && p.opt.RawWait > 0:
+	case raw:
 		bound = p.opt.RawWait
 	case p.quiet.Len() > 0:
 		bound = proactor.RawWaitMax
@@ -127,19 +127,19 @@ func (p *Proactor) Complete(wait time.Duration) error {
 	if wait < 0 || bound < wait {
 		wait = bound
 	}
-	if !p.fresh || p.opt.RawWait == 0 {
+	if !raw {
 		p.opt.Watch.Waits()
 	}
-	if p.ring.Enter(1, wait, p.fresh && p.opt.RawWait > 0); p.ring.Err() != nil {
+	if p.ring.Enter(1, wait, raw); p.ring.Err() != nil {
 		return p.ring.Err()
 	}
 	p.opt.Watch.Busy()
-	if p.crowd && !p.opt.Without.Has(feature.Gathering) {
+	if p.found > 1 && !p.opt.Without.Has(feature.Gathering) {
 		p.ring.Gather()
 	}
 	p.settle()
-	p.left = p.ring.Filled()
-	p.fresh, p.crowd = p.left > 0, p.left > 1
+	p.found = p.ring.Filled()
+	p.left = p.found
 	for p.left > 0 {
 		p.left--
 		p.completed(p.ring.Take())

@@ -151,7 +151,7 @@ func TestGathersWhatIsThere(t *testing.T) {
 		}
 		say(2)
 		until(t, p, "the first two", func() bool { return got == 2 })
-		p.crowd = true // they may have come one by one
+		p.found = 2 // they may have come one by one
 		say(many)
 		until(t, p, "all", func() bool { turns++; return got >= 2+many })
 		return turns - 1
