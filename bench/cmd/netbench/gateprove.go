@@ -209,7 +209,7 @@ func (a *app) proveTails(ctx context.Context, f proveFlags, t gate.Trial, proof 
 	defer os.Unsetenv(faultVariable)
 	proof.Commit = head.Name
 	proof.Rows, err = gate.Tails(ctx, linked[0], linked[1], programs.Netload, proof.Model,
-		[2]int{cpus[0], cpus[len(cpus)-1]}, 5)
+		[2]int{cpus[0], cpus[len(cpus)-1]}, 9)
 	proof.Verdict = gate.Decide(proof.Rows)
 	proof.Finished, proof.TookS = time.Now().UTC().Truncate(time.Second), time.Since(began).Seconds()
 	return proof, err
