@@ -86,14 +86,14 @@ func count(t *testing.T, fault string) gate.Counts {
 		t.Fatal(err)
 	}
 	t.Setenv(asServer, fault)
-	counts, err := gate.Count(t.Context(), gate.Subject{
+	effort := gate.Effort{Repetitions: 1, Steps: 100, Rounds: 10, AllocRequests: 200, Few: 50, Many: 350}
+	counts, err := gate.Count(t.Context(), effort, gate.Subject{
 		Program: self, Model: "fault", Proto: "echo", ServerCPU: cpus[0], ClientCPU: cpus[1],
-		Effort: gate.Effort{Repetitions: 1, Steps: 100, Rounds: 10, AllocRequests: 200, Few: 50, Many: 350},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return counts
+	return counts[0]
 }
 
 // TestWhatIsTooMuchIsFound counts real servers: one as it should be, and three of which each

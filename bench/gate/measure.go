@@ -23,7 +23,6 @@ type Subject struct {
 	Program              string // built with the probe
 	Model, Proto         string
 	ServerCPU, ClientCPU int
-	Effort               Effort
 }
 
 // Counts holds what was counted of one server.
@@ -43,9 +42,10 @@ type Effort struct {
 }
 
 // Usual is large enough that a constant of a few calls is below half of what is tolerated,
-// and small enough for a few seconds on a quiet machine.
+// and small enough for a few seconds on a quiet machine. So many connections, because the first of
+// them fill memory that a process has anyway, about 170 KiB: of 512 B each, a thousand show 340.
 func Usual() Effort {
-	return Effort{Repetitions: 3, Most: 8, Steps: 500, Rounds: 50, AllocRequests: 1000, Few: 300, Many: 1300}
+	return Effort{Repetitions: 3, Most: 8, Steps: 500, Rounds: 50, AllocRequests: 1000, Few: 300, Many: 3300}
 }
 
 const (
@@ -54,35 +54,52 @@ const (
 	messageSize = 64
 )
 
-// Count counts a server, each repetition and each experiment with a fresh process. It takes some
-// seconds. Repetitions that do not confirm each other are followed by more, up to the most: that
-// looks at this build alone, so it cannot favour one. An error means that the server does not
-// work; what merely cannot be counted here is in Missing.
-func Count(ctx context.Context, s Subject) (Counts, error) {
-	c := Counts{Values: map[string][]float64{}, Missing: map[string]string{}}
-	for n := 0; n < s.Effort.Repetitions || n < s.Effort.Most && !c.steady(); n++ {
-		for _, e := range []struct {
-			metric string
-			run    func(context.Context, Subject) (map[string]float64, error)
-		}{
-			{Lockstep, countLockstep},
-			{Burst, countBurst},
-			{Allocs, countMemory},
-		} {
-			values, err := e.run(ctx, s)
-			var cannot *cannotCount
-			switch {
-			case errors.As(err, &cannot):
-				c.Missing[e.metric] = err.Error()
-			case err != nil:
-				return c, fmt.Errorf("count %s: %w", s.Model, err)
-			}
-			for name, v := range values {
-				c.Values[name] = append(c.Values[name], v)
+// Count counts servers by turns: each repetition and each experiment with a fresh process. It takes
+// some seconds. By turns, because a machine that grows slow while it counts must do so for all of
+// them; in turned order, because it may grow slow for long. Repetitions that do not confirm each other
+// are followed by more of every server, up to the most, so that none has more tries than another. An
+// error means that a server does not work; what merely cannot be counted here is in Missing.
+func Count(ctx context.Context, effort Effort, subjects ...Subject) ([]Counts, error) {
+	all := make([]Counts, len(subjects))
+	order := make([]int, len(subjects))
+	for i := range all {
+		all[i], order[i] = Counts{Values: map[string][]float64{}, Missing: map[string]string{}}, i
+	}
+	wavers := func() bool { return slices.ContainsFunc(all, func(c Counts) bool { return !c.steady() }) }
+	for n := 0; n < effort.Repetitions || n < effort.Most && wavers(); n++ {
+		for _, i := range order {
+			if err := all[i].repeat(ctx, subjects[i], effort); err != nil {
+				return all, fmt.Errorf("count %s of %s: %w", subjects[i].Model, subjects[i].Program, err)
 			}
 		}
+		slices.Reverse(order)
 	}
-	return c, nil
+	return all, nil
+}
+
+// repeat adds one repetition.
+func (c *Counts) repeat(ctx context.Context, s Subject, effort Effort) error {
+	for _, e := range []struct {
+		metric string
+		run    func(context.Context, Subject, Effort) (map[string]float64, error)
+	}{
+		{Lockstep, countLockstep},
+		{Burst, countBurst},
+		{Allocs, countMemory},
+	} {
+		values, err := e.run(ctx, s, effort)
+		var cannot *cannotCount
+		switch {
+		case errors.As(err, &cannot):
+			c.Missing[e.metric] = err.Error()
+		case err != nil:
+			return err
+		}
+		for name, v := range values {
+			c.Values[name] = append(c.Values[name], v)
+		}
+	}
+	return nil
 }
 
 // steady reports whether every metric is confirmed.
@@ -115,15 +132,15 @@ type cannotCount struct{ err error }
 
 func (e *cannotCount) Error() string { return e.err.Error() }
 
-func countLockstep(ctx context.Context, s Subject) (map[string]float64, error) {
-	return counted(ctx, s, Lockstep, 1, s.Effort.Steps, func(c *client, pid, share int) error {
-		return c.lockstep(pid, s.Effort.Steps/share, beat)
+func countLockstep(ctx context.Context, s Subject, effort Effort) (map[string]float64, error) {
+	return counted(ctx, s, Lockstep, 1, effort.Steps, func(c *client, pid, share int) error {
+		return c.lockstep(pid, effort.Steps/share, beat)
 	})
 }
 
-func countBurst(ctx context.Context, s Subject) (map[string]float64, error) {
-	return counted(ctx, s, Burst, frozen, frozen*s.Effort.Rounds, func(c *client, pid, share int) error {
-		return c.burst(pid, s.Effort.Rounds/share)
+func countBurst(ctx context.Context, s Subject, effort Effort) (map[string]float64, error) {
+	return counted(ctx, s, Burst, frozen, frozen*effort.Rounds, func(c *client, pid, share int) error {
+		return c.burst(pid, effort.Rounds/share)
 	})
 }
 
@@ -162,11 +179,11 @@ func counted(
 // countMemory counts allocations per request and resident bytes per connection. Twice as many
 // requests between the second and third question as between the first and second: what a
 // question itself allocates, and what it makes pools lose, is in both and cancels.
-func countMemory(ctx context.Context, s Subject) (map[string]float64, error) {
+func countMemory(ctx context.Context, s Subject, effort Effort) (map[string]float64, error) {
 	var out map[string]float64
 	err := against(ctx, s, nil, 1, func(server *proc.Server, c *client) error {
 		var mallocs [3]float64
-		some := s.Effort.AllocRequests
+		some := effort.AllocRequests
 		for i, n := range []int{some / 2, some, 2 * some} {
 			if err := c.lockstep(0, n, 0); err != nil {
 				return err
@@ -177,7 +194,7 @@ func countMemory(ctx context.Context, s Subject) (map[string]float64, error) {
 			}
 			mallocs[i] = float64(answer.Mallocs)
 		}
-		perConn, err := bytesPerConn(server, c, s.Effort)
+		perConn, err := bytesPerConn(server, c, effort)
 		if err != nil {
 			return err
 		}

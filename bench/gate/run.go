@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -115,16 +114,15 @@ func (p Plan) round(ctx context.Context, m record.ModelInfo) ([]Row, error) {
 	if len(m.Protocols) > 0 && !slices.Contains(m.Protocols, proto) {
 		proto = m.Protocols[0]
 	}
-	var counts [2]Counts
-	for i, b := range []Build{p.Base, p.Head} {
-		var err error
-		counts[i], err = Count(ctx, Subject{
+	var sides []Subject
+	for _, b := range []Build{p.Base, p.Head} {
+		sides = append(sides, Subject{
 			Program: b.Probed, Model: m.Name, Proto: proto, ServerCPU: p.ServerCPU, ClientCPU: p.ClientCPU,
-			Effort: p.Effort,
 		})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s of %s", m.Name, b.Name), err)
-		}
+	}
+	counts, err := Count(ctx, p.Effort, sides...)
+	if err != nil {
+		return nil, err
 	}
 	return Judge(m.Name, counts[0], counts[1]), nil
 }
