@@ -9,8 +9,9 @@ import (
 
 // filter makes the kernel count every system call of a server except those that Go's runtime
 // makes on its own account: locks, timers, memory, threads and signals come and go with the
-// weather; getpid is how it addresses the signal that takes a goroutine off its thread. Also out are the calls that list open files, which netserve does now and then to
-// see whether a crowd has left.
+// weather; getpid is how it addresses the signal that takes a goroutine off its thread. Also out
+// are the calls that list open files, which netserve does now and then to see whether a crowd
+// has left.
 func filter() string {
 	var terms []string
 	for _, number := range []int{
