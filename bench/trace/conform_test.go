@@ -60,7 +60,7 @@ func TestOneReadTooMany(t *testing.T) {
 	const (
 		file   = "../../servers/sock/raw.go"
 		head   = "func Send(fd int, p []byte) (n int, errno unix.Errno) {\n"
-		change = "\tdefer syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), 0, 0, 0, 0, 0)\n"
+		change = "\tdefer rawcall.Syscall(unix.SYS_RECVFROM, uintptr(fd), 0, 0, 0, 0, 0)\n"
 	)
 	source, err := os.ReadFile(file)
 	if err != nil {
