@@ -16,6 +16,7 @@ import (
 
 	"iomodels/bench/gate/probe"
 	"iomodels/bench/proc"
+	"iomodels/bench/stats"
 )
 
 // Subject is a server to be counted.
@@ -120,7 +121,7 @@ func settle(metric string, values []float64) (figure, doubt float64) {
 	s := slices.Sorted(slices.Values(values))
 	switch {
 	case metric == Bytes:
-		return s[(len(s)-1)/2]/2 + s[len(s)/2]/2, s[len(s)-1] - s[0]
+		return stats.Median(values, stats.Level).Value, s[len(s)-1] - s[0]
 	case len(s) == 1:
 		return s[0], 0
 	}
