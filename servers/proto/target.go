@@ -56,7 +56,7 @@ func (r *request) absolute(t []byte) fault {
 		return badTarget
 	}
 	scheme, t := t[:colon], t[colon+len("://"):]
-	end := bytes.IndexAny(t, "/?#")
+	end := bytes.IndexAny(t, "/?") // no "#": a target has no fragment, and an authority none either
 	if end < 0 {
 		end = len(t)
 	}
