@@ -90,6 +90,8 @@ type Matrix struct {
 	Profile string
 	Steps   []Step
 	Budget  time.Duration // that the headlines may take together; 0: what they need
+	// Limit is the time of the whole run beyond which nothing disturbed is measured again; 0: none.
+	Limit time.Duration
 }
 
 // Blocks is the most repetitions of any step.
@@ -129,13 +131,15 @@ func (m Matrix) Keep(keep func(Step) bool) Matrix {
 			steps = append(steps, s)
 		}
 	}
-	return Matrix{Profile: m.Profile, Steps: steps, Budget: m.Budget}
+	m.Steps = steps
+	return m
 }
 
 // WithTwins adds a second server of the baseline to every headline that has the first: what
 // their ratio strays from 1 is the noise of the method.
 func (m Matrix) WithTwins(baseline string) Matrix {
-	out := Matrix{Profile: m.Profile, Budget: m.Budget}
+	out := m
+	out.Steps = nil
 	for _, s := range m.Steps {
 		out.Steps = append(out.Steps, s)
 		if s.Turns && s.Cell.Model == baseline && s.Cell.Arm == "" {
@@ -150,7 +154,8 @@ func (m Matrix) WithTwins(baseline string) Matrix {
 // planned for it runs shared, and what was planned both ways runs once.
 func (m Matrix) OnOneCPU() Matrix {
 	seen := map[record.Cell]bool{}
-	out := Matrix{Profile: m.Profile, Budget: m.Budget}
+	out := m
+	out.Steps = nil
 	for _, s := range m.Steps {
 		s.Cell.Topology = Shared
 		if !seen[s.Cell] {

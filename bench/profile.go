@@ -44,6 +44,7 @@ type Profile struct {
 	Groups   []Group
 	Variants bool // plan the variants of the models, too
 	Budget   time.Duration
+	Limit    time.Duration
 }
 
 // ms spells a timing in milliseconds.
@@ -68,7 +69,8 @@ func Profiles() []Profile {
 		{
 			Name:   "default",
 			About:  "verdicts on headlines; 1 to 10,000 connections, latency ladder; under 20 minutes on 2 cores",
-			Groups: append(headlines(), defaultGroups()...), Budget: 9 * time.Minute,
+			Groups: append(headlines(), defaultGroups()...),
+			Budget: 9 * time.Minute, Limit: 18*time.Minute + 30*time.Second,
 		},
 		{
 			Name: "verdicts", About: "the headlines alone, until their ratios are known to 3 %",
@@ -230,7 +232,7 @@ func FindProfile(name string) (Profile, error) {
 
 // Matrix plans the profile for models, which keep their order.
 func (p Profile) Matrix(models []record.ModelInfo) Matrix {
-	m := Matrix{Profile: p.Name, Budget: p.Budget}
+	m := Matrix{Profile: p.Name, Budget: p.Budget, Limit: p.Limit}
 	for _, g := range p.Groups {
 		for _, cell := range g.cells() {
 			for _, model := range models {

@@ -13,6 +13,7 @@ package experiment
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -36,6 +37,7 @@ type Runner struct {
 	Seed      uint64
 	Done      []record.Record // of the run that is resumed
 	Stop      <-chan struct{} // closed: finish the visit that is being made, then return
+	Until     time.Time       // nothing is repeated that would make the run end later; zero: no bound
 	now       func() time.Time
 }
 
@@ -65,6 +67,26 @@ const maxTries = 3
 // take three times as long to say so.
 const retryShare = 0.1
 
+// allowance is what is left for repetitions: a number of them, and time.
+type allowance struct {
+	left  int
+	clock *estimate
+	until time.Time
+}
+
+// take uses up one repetition of the visit under way, or says why there is none. It does not know
+// what was measured. The clock still counts that visit as to be made: it stands for the repetition.
+func (a *allowance) take(now time.Time) (refused string) {
+	switch {
+	case a.left == 0:
+		return "a tenth of the run was already"
+	case !a.until.IsZero() && now.Add(a.clock.left(now)).After(a.until):
+		return "the run would take too long"
+	}
+	a.left--
+	return ""
+}
+
 // Run makes every visit of the plan that is not done. It returns early when Stop is closed or
 // ctx ends (then without the visit under way), and with an error if a record cannot be saved.
 func (r *Runner) Run(ctx context.Context, m bench.Matrix) (Result, error) {
@@ -80,7 +102,7 @@ func (r *Runner) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 		result.Skipped++
 	}
 	clock := newEstimate(rest.Visits, r.now())
-	retries := int(math.Ceil(retryShare * float64(len(rest.Visits))))
+	repeats := &allowance{int(math.Ceil(retryShare * float64(len(rest.Visits)))), clock, r.Until}
 	for i, visit := range rest.Visits {
 		progress := Progress{
 			Visit: visit, At: i + 1, Of: len(rest.Visits), Left: clock.left(r.now()), Retried: result.Retried,
@@ -89,7 +111,7 @@ func (r *Runner) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 		var rec record.Record
 		err := context.Canceled
 		if !r.stopped(ctx) {
-			rec, err = r.calmest(ctx, visit, &retries)
+			rec, err = r.calmest(ctx, visit, repeats)
 		}
 		if err != nil {
 			result.Left = len(rest.Visits) - i
@@ -147,7 +169,7 @@ func (r *Runner) Outstanding(m bench.Matrix) Rest {
 
 // calmest measures a visit, again while something disturbs it, and returns the measurement
 // that was not disturbed, or else the one with the least foreign work.
-func (r *Runner) calmest(ctx context.Context, visit bench.Visit, retries *int) (record.Record, error) {
+func (r *Runner) calmest(ctx context.Context, visit bench.Visit, repeats *allowance) (record.Record, error) {
 	var best record.Record
 	for try := 1; ; try++ {
 		rec, err := r.Measure(ctx, visit)
@@ -162,11 +184,17 @@ func (r *Runner) calmest(ctx context.Context, visit bench.Visit, retries *int) (
 			best = rec
 		}
 		best.Machine.Tries = try
-		if try == maxTries || *retries == 0 || r.stopped(ctx) {
-			best.Warnings = append(best.Warnings, "disturbed: "+r.Disturbed(best))
+		refused := fmt.Sprintf("%d times were enough", maxTries)
+		switch {
+		case r.stopped(ctx):
+			refused = "the run was stopped"
+		case try < maxTries:
+			refused = repeats.take(r.now())
+		}
+		if refused != "" {
+			best.Warnings = append(best.Warnings, "disturbed: "+r.Disturbed(best)+"; not measured again: "+refused)
 			return best, nil
 		}
-		*retries--
 	}
 }
 

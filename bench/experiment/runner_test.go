@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"iomodels/bench"
 	"iomodels/bench/record"
@@ -212,8 +213,8 @@ func TestDisturbedVisitsAreMeasuredAgain(t *testing.T) {
 			one.Steps = one.Steps[:1]
 			one.Steps[0].Blocks = 1
 			// One visit allows one repetition: lend it the budget of a longer run.
-			budget := maxTries
-			rec, err := r.calmest(t.Context(), one.Order(1)[0], &budget)
+			r.now = time.Now
+			rec, err := r.calmest(t.Context(), one.Order(1)[0], &allowance{left: maxTries})
 			if err != nil || rec.Machine.Tries != tc.tries || rec.Machine.ForeignCPU != tc.kept {
 				t.Errorf("%+v, %v", rec.Machine, err)
 			}
@@ -237,6 +238,45 @@ func TestRepetitionsAreBounded(t *testing.T) {
 	result, err := r.Run(t.Context(), plan())
 	if err != nil || measures != planVisits+2 || result.Retried != 2 {
 		t.Errorf("%d measurements of %d visits, %+v, %v", measures, planVisits, result, err)
+	}
+}
+
+// TestRepetitionsHaveAnEnd: a run on a machine that is never quiet repeats while there is time
+// for that and for all that is still to come, and then says what it did not repeat.
+func TestRepetitionsHaveAnEnd(t *testing.T) {
+	whole := bench.Estimate(plan().Order(1))
+	each := whole / planVisits
+	for _, tc := range []struct {
+		name    string
+		spare   time.Duration // beyond what the plan takes
+		repeats int
+	}{
+		{"no time to spare", 0, 0},
+		{"time for one", 3 * each / 2, 1},
+		{"time for more than are granted", 10 * each, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var m memory
+			r := fakeRunner(&m)
+			clock := time.Unix(1, 0)
+			r.now = func() time.Time { return clock }
+			r.Until = clock.Add(whole + tc.spare)
+			r.Measure = func(_ context.Context, v bench.Visit) (record.Record, error) {
+				clock = clock.Add(v.Step.Estimate())
+				rec := measured(v)
+				rec.Machine.ForeignCPU = 1
+				return rec, nil
+			}
+			result, err := r.Run(t.Context(), plan())
+			if err != nil || result.Retried != tc.repeats || clock.After(r.Until) {
+				t.Errorf("%+v, %v; ended at %v, limit %v", result, err, clock, r.Until)
+			}
+			for _, rec := range m.records {
+				if rec.OK() && !strings.Contains(fmt.Sprint(rec.Warnings), "not measured again: ") {
+					t.Errorf("does not say why it was not repeated: %q", rec.Warnings)
+				}
+			}
+		})
 	}
 }
 

@@ -48,6 +48,9 @@ func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error
 		Seed:      s.env.Seed,
 		Stop:      stop,
 	}
+	if s.matrix.Limit > 0 {
+		runner.Until = time.Now().Add(s.matrix.Limit)
+	}
 	if s.old != nil {
 		runner.Done, campaign.Done = s.old.Records, s.old.Records
 	}
