@@ -90,7 +90,8 @@ type Matrix struct {
 	Profile string
 	Steps   []Step
 	Budget  time.Duration // that the headlines may take together; 0: what they need
-	// Limit is the time of the whole run beyond which nothing disturbed is measured again; 0: none.
+	// Limit is the time of the whole run beyond which nothing disturbed is measured again. What is
+	// left of it at the end is for a second attempt at headlines. 0: no limit, and no such attempt.
 	Limit time.Duration
 }
 

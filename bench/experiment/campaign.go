@@ -21,6 +21,10 @@ import (
 //	                                                                            │
 //	     12, 16, 24, 32 kept blocks: are all ratios known to 3 %? is there time? ┘
 //
+// A headline of which half a dozen blocks and more than a quarter were disturbed is given up: the
+// machine is busy, and may be so for minutes. Retry, called when other work has taken some time,
+// makes a second attempt at it, in which the first one's blocks do not count.
+//
 // When to stop follows from the number of blocks, the width of the intervals (stats.Stopping,
 // which is not told where they lie) and the clock. Whether a block counts follows from the
 // machine's counters. So nothing that decides here can see who wins.
@@ -32,9 +36,10 @@ type Campaign struct {
 	Progress func(Progress)           // nil: silent
 	Env      record.Env               // of the run: seed, baseline, models
 	Budget   time.Duration            // 0: as long as it takes
-	Done     []record.Record          // of the run that is resumed
+	Done     []record.Record          // of the run that is resumed; Run adds what it measures
 	Stop     <-chan struct{}          // closed: give up the block under way, and return
 	Note     func(format string, args ...any)
+	attempt  int // at headlines, that this call may begin
 }
 
 // Turns is one block of a headline.
@@ -53,11 +58,24 @@ type headline struct {
 	steps  []bench.Step
 	taste  bool          // planned with too few blocks for a verdict: so many are measured, and no more
 	next   int           // number of the next block
+	nth    int           // attempt that is being made
+	busy   bool          // given up, because the machine was
 	kept   int           // blocks that count
 	made   int           // blocks measured, dropped ones included
 	took   time.Duration // for all of them
+	spent  time.Duration // of it, in this attempt
 	target int           // blocks at the next look
 	why    string        // it is finished; "": it is not
+}
+
+// Retry attempts once more those headlines that Run has given up because the machine was busy, as
+// far as they are likely to end within the budget, which is for them alone.
+func (c *Campaign) Retry(ctx context.Context, m bench.Matrix, budget time.Duration) (Result, error) {
+	second := *c
+	second.attempt, second.Budget = 1, budget
+	result, err := second.Run(ctx, m)
+	result.Resumed = 0
+	return result, err
 }
 
 // Run measures until every headline is finished. It returns early when Stop is closed or ctx
@@ -73,10 +91,12 @@ func (c *Campaign) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 		}
 	}()
 	var result Result
-	records := slices.Clone(c.Done)
 	heads := c.headlines(m)
 	for _, h := range heads {
-		c.judge(h, heads, records)
+		c.judge(h, heads, c.Done)
+		if c.attempt > h.nth {
+			c.again(h, heads)
+		}
 		result.Resumed += h.made * len(h.steps)
 	}
 	for round := uint64(0); active(heads) > 0; round++ {
@@ -97,11 +117,11 @@ func (c *Campaign) Run(ctx context.Context, m bench.Matrix) (Result, error) {
 			if err := c.Save(recs...); err != nil {
 				return result, err
 			}
-			records = append(records, recs...)
+			c.Done = append(c.Done, recs...)
 			for _, rec := range recs {
 				result.count(rec)
 			}
-			c.judge(h, heads, records)
+			c.judge(h, heads, c.Done)
 			c.report(h, heads, recs)
 		}
 	}
@@ -126,25 +146,39 @@ func (c *Campaign) headlines(m bench.Matrix) []*headline {
 // block measures the next block of a headline.
 func (c *Campaign) block(ctx context.Context, h *headline, index uint64) ([]record.Record, error) {
 	rng := rand.New(rand.NewPCG(c.Env.Seed, index<<32|uint64(h.next)))
-	return c.Measure(ctx, Turns{Steps: h.steps, Block: h.next, Order: slice.ABBA(rng, len(h.steps))})
+	recs, err := c.Measure(ctx, Turns{Steps: h.steps, Block: h.next, Order: slice.ABBA(rng, len(h.steps))})
+	for i := range recs {
+		recs[i].Attempt = h.nth
+	}
+	return recs, err
+}
+
+// again opens a headline for another attempt if it was given up and there is time, and otherwise
+// sees to it that it is left alone.
+func (c *Campaign) again(h *headline, heads []*headline) {
+	if !h.busy {
+		h.why = "it was finished before"
+		return
+	}
+	h.nth, h.kept, h.spent, h.target, h.why = c.attempt, 0, 0, h.steps[0].Blocks, ""
+	var promised time.Duration
+	for _, other := range heads {
+		if other != h && other.nth == c.attempt {
+			promised += other.need()
+		}
+	}
+	if promised+h.need() > c.Budget {
+		h.nth, h.why = h.nth-1, "no time for another attempt"
+		c.note(h, h.why)
+		return
+	}
+	c.note(h, "attempted once more, from the first block on")
 }
 
 // judge takes stock of a headline after a block, and decides whether it goes on.
 func (c *Campaign) judge(h *headline, heads []*headline, records []record.Record) {
 	condition := bench.Condition(h.steps[0].Cell)
-	var own []record.Record
-	blocks := map[int]bool{}
-	h.took = 0
-	for _, rec := range records {
-		if bench.Condition(rec.Cell) != condition || rec.Skipped != "" {
-			continue
-		}
-		own = append(own, rec)
-		blocks[rec.Block] = true
-		h.next = max(h.next, rec.Block+1)
-		h.took += time.Duration(rec.TookS * float64(time.Second))
-	}
-	h.made = len(blocks)
+	own := h.tally(records)
 	env := c.Env
 	env.Plan, env.Repeats = nil, nil
 	state := cells.New(env, own, env.Config.Baseline).Campaign(condition)
@@ -163,14 +197,47 @@ func (c *Campaign) judge(h *headline, heads []*headline, records []record.Record
 		}
 	case decision.Stop:
 		h.why = decision.Why
-	case state.Unfit && state.Dropped >= stats.DefaultMinBlocks/2:
-		h.why = fmt.Sprintf("the machine is too busy: %d of %d blocks were disturbed", state.Dropped, h.made)
+	case state.Unfit && state.Dropped-state.GivenUp >= stats.DefaultMinBlocks/2:
+		h.busy = true
+		h.why = fmt.Sprintf("the machine is too busy: %d of %d blocks were disturbed",
+			state.Dropped-state.GivenUp, h.made-state.GivenUp)
 	case looked || h.kept < h.steps[0].Blocks: // or it would end at whatever number the clock likes
 		h.why = c.outOfTime(h, heads)
 	}
-	if h.why != "" && c.Note != nil {
-		c.Note("%s: %s", cells.Place(condition), h.why)
+	if h.why != "" && h.nth >= c.attempt {
+		c.note(h, h.why)
 	}
+}
+
+func (c *Campaign) note(h *headline, text string) {
+	if c.Note != nil {
+		c.Note("%s: %s", cells.Place(bench.Condition(h.steps[0].Cell)), text)
+	}
+}
+
+// tally picks the records of a headline, and counts its blocks and what they took.
+func (h *headline) tally(records []record.Record) []record.Record {
+	condition := bench.Condition(h.steps[0].Cell)
+	var own []record.Record
+	blocks := map[int]bool{}
+	h.took, h.spent = 0, 0
+	for _, rec := range records {
+		if bench.Condition(rec.Cell) != condition || rec.Skipped != "" {
+			continue
+		}
+		own = append(own, rec)
+		blocks[rec.Block] = true
+		h.next = max(h.next, rec.Block+1)
+		h.took += time.Duration(rec.TookS * float64(time.Second))
+		if rec.Attempt > h.nth {
+			h.nth, h.spent = rec.Attempt, 0
+		}
+		if rec.Attempt == h.nth {
+			h.spent += time.Duration(rec.TookS * float64(time.Second))
+		}
+	}
+	h.made = len(blocks)
+	return own
 }
 
 // outOfTime says that the next look cannot be afforded beside what is promised to the other
@@ -181,9 +248,14 @@ func (c *Campaign) outOfTime(h *headline, heads []*headline) string {
 	}
 	var spent, promised time.Duration
 	for _, other := range heads {
-		spent += other.took
+		if other.nth >= c.attempt {
+			spent += other.spent
+		}
 		if other != h && other.why == "" {
 			promised += other.need()
+		}
+		if other.busy && c.attempt == 0 {
+			promised += other.each() * time.Duration(other.steps[0].Blocks) // or Retry would find no time
 		}
 	}
 	limit := c.Budget
@@ -209,14 +281,19 @@ func (h *headline) left() int {
 
 // need is how long they take.
 func (h *headline) need() time.Duration {
-	each := time.Duration(0)
+	return h.each() * time.Duration(h.left())
+}
+
+// each is how long a block takes.
+func (h *headline) each() time.Duration {
+	if h.made > 0 {
+		return h.took / time.Duration(h.made)
+	}
+	var each time.Duration
 	for _, s := range h.steps {
 		each += s.Estimate()
 	}
-	if h.made > 0 {
-		each = h.took / time.Duration(h.made)
-	}
-	return each * time.Duration(h.left())
+	return each
 }
 
 func active(heads []*headline) int {

@@ -128,6 +128,55 @@ func TestCampaignStopsByWidth(t *testing.T) {
 	}
 }
 
+// TestABusyTimeIsSatOut: a headline that was given up is attempted again when there is time, and
+// then nothing of the first attempt counts; one that was finished is left alone.
+func TestABusyTimeIsSatOut(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		quiet  int // first block of echo that is not disturbed
+		budget time.Duration
+		blocks int // of echo in all
+		counts int
+		unfit  bool
+		notes  string
+	}{
+		{"quiet afterwards", 6, time.Hour, 6 + 12, 12, false, "every ratio is known"},
+		{"quiet from the second block of it on", 7, time.Hour, 6 + 13, 12, false, "every ratio is known"},
+		{"busy for good", 99, time.Hour, 6 + 6, 0, true, "6 of 6 blocks were disturbed"},
+		{"no time", 6, time.Second, 6, 0, true, "no time for another attempt"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var m memory
+			f := fakes{spread: 0.005, seconds: 10}
+			c := fakeCampaign(&f, &m)
+			f.rng = rand.New(rand.NewPCG(6, 1)) // blocks that by chance resemble the one before ask for more of them
+			c.Measure = func(ctx context.Context, turns Turns) ([]record.Record, error) {
+				f.busy = func(b int) bool { return turns.Steps[0].Cell.Proto == "echo" && b < tc.quiet }
+				return f.measure(ctx, turns)
+			}
+			var notes []string
+			c.Note = func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+			if _, err := c.Run(t.Context(), headlinePlan()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Retry(t.Context(), headlinePlan(), tc.budget); err != nil {
+				t.Fatal(err)
+			}
+			if f.blocks["echo"] != tc.blocks || f.blocks["http"] != 12 {
+				t.Errorf("%v blocks, want %d of echo and 12 of http: %q", f.blocks, tc.blocks, notes)
+			}
+			echo := slices.DeleteFunc(slices.Clone(m.records), func(r record.Record) bool { return r.Cell.Proto != "echo" })
+			state := cells.New(c.Env, echo, "base").Campaigns()[0]
+			if state.Blocks != tc.counts || state.Unfit != tc.unfit {
+				t.Errorf("%d blocks count, %d dropped, unfit: %v", state.Blocks, state.Dropped, state.Unfit)
+			}
+			if !strings.Contains(notes[len(notes)-1], tc.notes) {
+				t.Errorf("says last %q, want %q", notes[len(notes)-1], tc.notes)
+			}
+		})
+	}
+}
+
 // TestCampaignCannotSeeWhoWins: whatever a server's cost is multiplied by, the same blocks are
 // measured, in the same order, and the same ones dropped.
 func TestCampaignCannotSeeWhoWins(t *testing.T) {

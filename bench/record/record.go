@@ -43,7 +43,8 @@ type Record struct {
 	V        int             `json:"v"`
 	Seq      int             `json:"seq"` // order within the run; clocks may step, this does not
 	Cell     Cell            `json:"cell"`
-	Block    int             `json:"block"` // repetition number; within a block the order is random
+	Block    int             `json:"block"`             // repetition number; within a block the order is random
+	Attempt  int             `json:"attempt,omitempty"` // at a headline, from 0; all but the last were given up
 	Started  time.Time       `json:"started"`
 	TookS    float64         `json:"took_s"`
 	Load     loadgen.Summary `json:"load"`

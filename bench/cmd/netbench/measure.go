@@ -60,7 +60,12 @@ func (a *app) measure(ctx context.Context, s *session) (experiment.Result, error
 		return result, err
 	}
 	swept, err := runner.Run(ctx, s.matrix) // at once at its end, if the user has stopped the campaign
-	return result.Plus(swept), err
+	result = result.Plus(swept)
+	if err != nil || s.matrix.Limit == 0 || result.Left > 0 {
+		return result, err
+	}
+	retried, err := campaign.Retry(ctx, s.matrix, time.Until(runner.Until))
+	return result.Plus(retried), err
 }
 
 func (s *session) save(recs ...record.Record) error {

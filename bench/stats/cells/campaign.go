@@ -21,7 +21,8 @@ type Campaign struct {
 	Blocks   int                       // that count
 	Dropped  int                       // that do not
 	Causes   map[string]int            // why they do not, numbers left out, and in how many blocks
-	Unfit    bool                      // too many were dropped: no verdict
+	GivenUp  int                       // of those dropped, the ones of attempts before the last
+	Unfit    bool                      // too many of the last attempt were dropped: no verdict
 	Repeated int                       // tries of slices beyond the first, in the blocks that count
 	Unsteady map[string]stats.Interval // model -> first turns over second ones, where these differ
 	baseline string
@@ -65,10 +66,39 @@ func (s *Set) arrangeCampaigns() {
 // tookTurns reports whether the group was measured in slices.
 func (g *Group) tookTurns() bool { return len(g.OK) > 0 && len(g.OK[0].Slices) > 0 }
 
-// drop moves the records of disturbed blocks aside. The judge sees readings of the machine only.
+// judge says which blocks count, from readings of the machine only. An attempt that was given up
+// counts for nothing, whatever its blocks were like: with the quiet ones of a busy time the result
+// would hang on when one looked. Whether the machine was fit is said of the last attempt.
+func judge(groups []*Group) (verdict disturb.Campaign, numbers []int, givenUp int) {
+	blocks, numbers := machineOf(groups)
+	first := map[int]int{} // attempt -> its first block
+	last := 0
+	for _, g := range groups {
+		for _, r := range slices.Concat(g.OK, g.Dropped) {
+			at := slices.Index(numbers, r.Block)
+			if seen, ok := first[r.Attempt]; !ok || at < seen {
+				first[r.Attempt] = at
+			}
+			last = max(last, r.Attempt)
+		}
+	}
+	givenUp = first[last]
+	verdict = turnLimits().Campaign(blocks[givenUp:])
+	if givenUp == 0 {
+		return verdict, numbers, 0
+	}
+	before := turnLimits().Campaign(blocks[:givenUp])
+	for i, causes := range before.Causes {
+		before.Causes[i] = append(causes, "its attempt was given up")
+	}
+	verdict.Causes = slices.Concat(before.Causes, verdict.Causes)
+	verdict.Dropped += givenUp
+	return verdict, numbers, givenUp
+}
+
+// drop moves the records of disturbed blocks aside.
 func drop(groups []*Group) {
-	judged, numbers := machineOf(groups)
-	verdict := turnLimits().Campaign(judged)
+	verdict, numbers, _ := judge(groups)
 	for _, g := range groups {
 		g.Unfit, g.Disturbed = verdict.Unfit, verdict.Dropped
 		if g.Unfit {
@@ -159,9 +189,9 @@ func (s *Set) Campaign(at record.Cell) Campaign {
 			c.Unsteady[g.Cell.Model] = ratio
 		}
 	}
-	blocks, numbers := machineOf(judged)
-	verdict := turnLimits().Campaign(blocks)
-	c.Dropped, c.Unfit, c.Blocks = verdict.Dropped, verdict.Unfit, len(blocks)-verdict.Dropped
+	verdict, numbers, givenUp := judge(judged)
+	c.Dropped, c.GivenUp, c.Unfit = verdict.Dropped, givenUp, verdict.Unfit
+	c.Blocks = len(numbers) - c.Dropped
 	c.counts = func(block int) bool { return verdict.Kept(slices.Index(numbers, block)) }
 	for _, causes := range verdict.Causes {
 		var once []string
