@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"iomodels/bench/record"
@@ -103,6 +104,20 @@ func Serve(ctx context.Context, spec ServerSpec) (*Server, error) {
 	case <-ctx.Done():
 		child.Kill()
 		return nil, context.Cause(ctx)
+	}
+}
+
+// Freeze stops the server where it stands, its workers included, until Thaw. It then takes no
+// processor time, keeps its memory, and hears no SIGTERM; the kernel still accepts connections
+// for it. A process that has ended meanwhile is no error: whoever uses the server finds out.
+func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on; a server that is not frozen does not notice.
+func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	for _, pid := range s.PIDs {
+		_ = syscall.Kill(pid, sig)
 	}
 }
 

@@ -59,6 +59,11 @@ func (s *Stand) Block(ctx context.Context, b Block) (Outcome, error) {
 	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
 	}
+	for i := range servers {
+		if servers[i] != nil {
+			servers[i].Freeze()
+		}
+	}
 	out.probe(s)
 	spare := len(b.Order) / 2 // on a machine that is never quiet a block must not take for ever
 	for place, i := range b.Order {
@@ -68,7 +73,9 @@ func (s *Stand) Block(ctx context.Context, b Block) (Outcome, error) {
 		}
 		plan := b.Plan
 		plan.Seed += uint64(len(arm.Turns)) // all servers get the same arrivals, turn by turn
+		servers[i].Thaw()
 		turn, err := s.Quiet(ctx, servers[i], plan, min(s.tries(), 1+spare))
+		servers[i].Freeze()
 		if ctx.Err() != nil {
 			return out, context.Cause(ctx)
 		}
@@ -110,6 +117,7 @@ func (s *Stand) stop(servers []*proc.Server, arms []ArmOutcome) {
 			continue
 		}
 		arm := &arms[i]
+		server.Thaw() // or it would not hear that it is to end
 		took, killed := server.Stop(patience)
 		arm.StopS, arm.Exit = took.Seconds(), server.Exit()
 		switch {

@@ -3,6 +3,8 @@ package slice
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,6 +73,48 @@ func TestBlockGivesEachServerItsTurns(t *testing.T) {
 		}
 	}
 	assertNoneLeft(t, dir)
+}
+
+// TestOnlyOneServerIsAwake while another one's turn is: the others are stopped by a signal.
+func TestOnlyOneServerIsAwake(t *testing.T) {
+	stand, block, dir := testStand(t, calm())
+	block.Arms, block.Order = arms(dir, proctest.Alpha, proctest.Beta, proctest.Alpha), []int{0, 1, 2, 2, 1, 0}
+	block.Plan.Duration = 100 * time.Millisecond
+	ended := make(chan error, 1)
+	go func() {
+		_, err := stand.Block(t.Context(), block)
+		ended <- err
+	}()
+	alone := 0
+	for {
+		select {
+		case err := <-ended:
+			if err != nil || alone == 0 {
+				t.Errorf("%v; %d times one server was awake and two were stopped", err, alone)
+			}
+			assertNoneLeft(t, dir)
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		children, err := proctest.Children(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		awake, stopped := 0, 0
+		for _, pid := range children {
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			switch name, rest, _ := strings.Cut(string(stat), ") "); {
+			case !strings.HasSuffix(name, "(netserve"):
+			case strings.HasPrefix(rest, "T"):
+				stopped++
+			default:
+				awake++
+			}
+		}
+		if awake == 1 && stopped == 2 {
+			alone++
+		}
+	}
 }
 
 // TestABrokenServerIsOutAndTheOthersGoOn, with the reason on record.

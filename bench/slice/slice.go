@@ -12,7 +12,9 @@
 // his own Block: a server is a program with netserve's command line, and nothing here knows
 // models.
 //
-// A server that waits for its turn has no connection open and does nothing.
+// A server that waits for its turn has no connection open, and Block stops it (SIGSTOP): one that
+// does nothing still wakes up for its timers, and nine of those on the CPU of the tenth made its
+// requests dearer, by 1 % in one model and by 3 in another.
 package slice
 
 import (
