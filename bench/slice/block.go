@@ -59,11 +59,6 @@ func (s *Stand) Block(ctx context.Context, b Block) (Outcome, error) {
 	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
 	}
-	for i := range servers {
-		if servers[i] != nil {
-			servers[i].Freeze()
-		}
-	}
 	out.probe(s)
 	spare := len(b.Order) / 2 // on a machine that is never quiet a block must not take for ever
 	for place, i := range b.Order {
@@ -93,7 +88,7 @@ func (s *Stand) Block(ctx context.Context, b Block) (Outcome, error) {
 	return out, nil
 }
 
-// start starts a server; nil if it did not come up, which is then noted.
+// start starts a server and freezes it until its turn; nil if it did not come up, which is then noted.
 func (s *Stand) start(ctx context.Context, arm Arm, proto string, out *ArmOutcome) *proc.Server {
 	server, err := proc.Serve(ctx, proc.ServerSpec{
 		Program: arm.Program, Model: arm.Model, Proto: proto, Args: arm.Args, CPUs: s.Server, ReadyWithin: readyWithin,
@@ -106,6 +101,7 @@ func (s *Stand) start(ctx context.Context, arm Arm, proto string, out *ArmOutcom
 	if out.Base, err = proc.ReadMemory(server.PIDs...); err != nil {
 		out.Warnings = append(out.Warnings, err.Error())
 	}
+	server.Freeze()
 	return server
 }
 

@@ -71,18 +71,15 @@ func (g *Group) tookTurns() bool { return len(g.OK) > 0 && len(g.OK[0].Slices) >
 // would hang on when one looked. Whether the machine was fit is said of the last attempt.
 func judge(groups []*Group) (verdict disturb.Campaign, numbers []int, givenUp int) {
 	blocks, numbers := machineOf(groups)
-	first := map[int]int{} // attempt -> its first block
-	last := 0
+	last := 0 // attempt; its first block comes after all of those before it
 	for _, g := range groups {
 		for _, r := range slices.Concat(g.OK, g.Dropped) {
 			at := slices.Index(numbers, r.Block)
-			if seen, ok := first[r.Attempt]; !ok || at < seen {
-				first[r.Attempt] = at
+			if r.Attempt > last || r.Attempt == last && at < givenUp {
+				last, givenUp = r.Attempt, at
 			}
-			last = max(last, r.Attempt)
 		}
 	}
-	givenUp = first[last]
 	verdict = turnLimits().Campaign(blocks[givenUp:])
 	if givenUp == 0 {
 		return verdict, numbers, 0
